@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all of their own set-up; a second run is quick.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: help install demo test bench lint format clean
+
+help:
+	@echo "make demo     annotate a few sentences with the shipped pipeline"
+	@echo "make test     run the fast tests"
+	@echo "make bench    run the slow tests on the real data that CASCADE_DATA names"
+	@echo "make lint     ruff and mypy"
+	@echo "make format   let ruff mend what it can"
+	@echo "make install  only the virtual environment (VENV=$(VENV))"
+	@echo "make clean    remove the virtual environment, builds and caches"
+
+install: $(STAMP)
+
+# The constraints pin the whole tested set.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/cascade annotate \
+		"The committee that she chairs has not yet decided. It will vote on Monday." \
+		"Old trams rattle past the harbour, and gulls follow the last boat home."
+
+test: $(STAMP)
+	$(PYTEST) -n 2
+
+bench: $(STAMP)
+	$(PYTEST) -m bench
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find cascade tests examples pipelines -name __pycache__ -type d -prune -exec rm -rf {} +

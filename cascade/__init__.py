@@ -1,0 +1,1 @@
+"""Directed acyclic graphs of NLP tasks over one shared encoder."""

@@ -1,0 +1,126 @@
+"""Docs to batches: flat rows of every unit, the encoder's features, and the targets of every task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from torch import Tensor
+
+from cascade import docs as documents
+from cascade.graph import Unit
+from cascade.nn.rows import MISSING, Rows
+
+Targets = Mapping[str, np.ndarray]
+"""Gold of one Doc for one task: arrays whose first axis is the Doc's rows of the task's unit, `MISSING` where unknown."""
+
+
+class Targeted(Protocol):
+    """What a batch has to know of a task."""
+
+    name: str
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of its rows."""
+
+    def blank(self, rows: int) -> Targets:
+        """Targets of a Doc that has no gold."""
+
+    def targets(self, doc: Doc) -> Targets | None:
+        """Targets of a Doc; None without gold."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of Docs as tensors.
+
+    Args:
+        rows: Rows of the units token, text and pair; tokens are grouped by text, texts and pairs by Doc.
+        pairs: The two text rows of every pair. Shape: [pairs, 2].
+        features: What the encoder made of the texts.
+        counts: Rows of every unit, per Doc.
+        targets: Gold per task, concatenated over Docs; tasks for which no Doc has gold are absent.
+    """
+
+    rows: Mapping[Unit, Rows]
+    pairs: Tensor
+    features: Mapping[str, Tensor]
+    counts: Mapping[Unit, list[int]]
+    targets: Mapping[str, Mapping[str, Tensor]]
+
+    def split(self, unit: Unit, values: np.ndarray) -> list[np.ndarray]:
+        """Cut an array over rows into one array per Doc.
+
+        Args:
+            unit: The unit of the rows.
+            values: Shape: [rows, ...].
+        """
+        return np.split(values, np.cumsum(self.counts[unit])[:-1])
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        moved = {
+            u: Rows(parent=r.parent.to(device), alive=r.alive.to(device), size=r.size) for u, r in self.rows.items()
+        }
+        targets = {t: {n: v.to(device) for n, v in values.items()} for t, values in self.targets.items()}
+        features = {n: v.to(device) for n, v in self.features.items()}
+        return Batch(rows=moved, pairs=self.pairs.to(device), features=features, counts=self.counts, targets=targets)
+
+
+def collate(
+    docs: Sequence[Doc],
+    features: Callable[[list[list[str]]], Mapping[str, Tensor]],
+    tasks: Sequence[Targeted] = (),
+) -> Batch:
+    """Make a batch.
+
+    Args:
+        docs: The Docs; any may be empty.
+        features: The encoder's own view of the texts.
+        tasks: Tasks whose targets are wanted.
+    """
+    indices = [documents.texts(doc) for doc in docs]
+    words = [[doc[int(i)].text for i in text] for doc, texts in zip(docs, indices, strict=True) for text in texts]
+    per_doc = [len(texts) for texts in indices]
+    pairs = [n - 1 for n in per_doc]
+    first = np.cumsum([0, *per_doc[:-1]])[np.array(pairs, dtype=bool)] if docs else np.zeros(0, dtype=np.int64)
+    rows: dict[Unit, Rows] = {
+        "token": _rows([len(text) for text in words]),
+        "text": _rows(per_doc),
+        "pair": _rows(pairs),
+    }
+    counts: dict[Unit, list[int]] = {
+        "token": [sum(map(len, texts)) for texts in indices],
+        "text": per_doc,
+        "pair": pairs,
+    }
+    return Batch(
+        rows=rows,
+        pairs=torch.as_tensor(np.stack([first, first + 1], axis=1)),
+        features=features(words),
+        counts=counts,
+        targets={t.name: gold for t in tasks if (gold := _gather(t, docs, counts[t.unit])) is not None},
+    )
+
+
+def _rows(lengths: Sequence[int]) -> Rows:
+    parent = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths, dtype=torch.int64))
+    return Rows(parent=parent, alive=torch.ones(len(parent), dtype=torch.bool), size=len(lengths))
+
+
+def _gather(task: Targeted, docs: Sequence[Doc], counts: Sequence[int]) -> dict[str, Tensor] | None:
+    gold: list[Any] = [task.targets(doc) if rows else None for doc, rows in zip(docs, counts, strict=True)]
+    if all(targets is None for targets in gold):
+        return None
+    filled = [task.blank(rows) if targets is None else targets for targets, rows in zip(gold, counts, strict=True)]
+    return {name: torch.from_numpy(np.concatenate([t[name] for t in filled])) for name in filled[0]}
+
+
+def known(targets: Mapping[str, Tensor], name: str = "label") -> Tensor:
+    """Rows whose gold is known. Shape: [rows], bool."""
+    return targets[name] != MISSING

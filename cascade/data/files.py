@@ -1,0 +1,100 @@
+"""Text files as numbered lines, whatever they are wrapped in.
+
+Plain or gzipped, with or without a byte-order mark, with Unix or Windows line ends; anything else is a
+[`DataError`][cascade.errors.DataError] that names the file and, where there is one, the line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, TypeVar
+
+from cascade.errors import ConfigError, DataError
+
+Line = tuple[int, str]
+T = TypeVar("T")
+
+_BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+
+
+def read_lines(path: str | Path) -> Iterator[Line]:
+    """Yields the lines of a UTF-8 text file with their numbers from 1, without line ends.
+
+    Only a line feed ends a line, so Unicode's other separators may stand inside one.
+
+    Raises:
+        DataError: The file is missing, unreadable, a damaged gzip archive, or not UTF-8.
+    """
+    number = 0
+    with _opened(path) as stream:
+        for number, raw in enumerate(stream, start=1):
+            content = raw.removeprefix(_BOM) if number == 1 else raw
+            try:
+                yield number, content.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                message = f"expected UTF-8 text, got {error}; convert the file, for example with iconv -t utf-8"
+                raise DataError(message, path=path, line=number) from error
+
+
+def read_blocks(path: str | Path) -> Iterator[list[Line]]:
+    """Yields the runs of lines between blank ones; a line of white space alone is blank.
+
+    Raises:
+        DataError: As [`read_lines`][cascade.data.files.read_lines].
+    """
+    block: list[Line] = []
+    for number, line in read_lines(path):
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def grouped(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yields lists of `size` consecutive items, the last one as long as it comes.
+
+    Raises:
+        ConfigError: `size` is below 1.
+    """
+    if size < 1:
+        raise ConfigError(f"expected 1 or more sentences a Doc, got {size}")
+    iterator = iter(items)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def require_any(items: Iterable[T], *, path: str | Path, expected: str) -> Iterator[T]:
+    """Passes `items` on and ends with an error if there were none.
+
+    Raises:
+        DataError: `items` is empty; the message asks for `expected`.
+    """
+    empty = True
+    for item in items:
+        empty = False
+        yield item
+    if empty:
+        raise DataError(f"expected {expected}, got none; is this the right file, and is it complete?", path=path)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[IO[bytes]]:
+    try:
+        with open(path, "rb") as raw:
+            zipped = raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
+            yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
+    except FileNotFoundError as error:
+        raise DataError("there is no such file; check the path", path=path) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"the gzip archive is damaged ({error}); fetch it again", path=path) from error
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror or error})", path=path) from error

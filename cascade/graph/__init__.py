@@ -1,0 +1,42 @@
+"""Task graphs: a specification of tasks and of what flows between their decoders.
+
+Nothing here computes; `cascade.model.CascadeModel` builds and runs a graph. This package imports neither torch nor spaCy.
+"""
+
+from cascade.graph.specs import (
+    CONVERSIONS,
+    POOLS,
+    Candidates,
+    Edge,
+    Hidden,
+    Labels,
+    Layer,
+    Mix,
+    Recurrent,
+    Scheduled,
+    Segments,
+    Source,
+    Unit,
+)
+from cascade.graph.taskgraph import TaskGraph
+from cascade.graph.units import Node, arrival_unit, hidden_unit
+
+__all__ = [
+    "CONVERSIONS",
+    "POOLS",
+    "Candidates",
+    "Edge",
+    "Hidden",
+    "Labels",
+    "Layer",
+    "Mix",
+    "Node",
+    "Recurrent",
+    "Scheduled",
+    "Segments",
+    "Source",
+    "TaskGraph",
+    "Unit",
+    "arrival_unit",
+    "hidden_unit",
+]

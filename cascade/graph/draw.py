@@ -1,0 +1,92 @@
+"""A task graph to look at: as a table, as Mermaid or DOT text, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from cascade.graph.taskgraph import TaskGraph
+
+
+def draw(graph: TaskGraph, form: str, *, path: str | Path | None = None) -> Table | str | Path:
+    """Draw a graph; see `TaskGraph.draw`."""
+    if form == "png":
+        if path is None:
+            raise ValueError("a picture needs a place: draw('png', path='graph.png')")
+        return picture(graph, Path(path))
+    forms: Mapping[str, Callable[[TaskGraph], Table | str]] = {"table": table, "mermaid": mermaid, "dot": dot}
+    if form not in forms:
+        raise ValueError(f"unknown format {form!r}: choose one of {', '.join([*forms, 'png'])}")
+    return forms[form](graph)
+
+
+def table(graph: TaskGraph) -> Table:
+    """One row a task: what it is, where it reads the encoder, what flows into it."""
+    drawn = Table(title=escape(f"encoder: {graph.encoder!r}"), title_justify="left")
+    for column in ("task", "kind", "unit", "layer", "reads from"):
+        drawn.add_column(column)
+    for name in graph.order():
+        task = graph.task(name)
+        edges = "\n".join(f"{up}: {', '.join(e.describe() for e in es)}" for up, es in graph.edges_into(name).items())
+        cells = (name, type(task).__name__, task.unit, layer_name(task.layer), edges or "encoder only")
+        drawn.add_row(*map(escape, cells))
+    return drawn
+
+
+def mermaid(graph: TaskGraph) -> str:
+    """A Mermaid flowchart, bottom to top."""
+    ids = {name: f"n{i}" for i, name in enumerate(graph.order())}
+    lines = ["flowchart BT", f'    encoder[["{type(graph.encoder).__name__}"]]']
+    lines += [f'    {ids[n]}["{n}: {type(graph.task(n)).__name__}"]' for n in graph.order()]
+    lines += [f'    encoder -- "{layer_name(graph.task(n).layer)}" --> {ids[n]}' for n in graph.order()]
+    lines += [f'    {ids[u]} -- "{_kinds(edges)}" --> {ids[d]}' for u, d, edges in graph.edges(data="edges")]
+    return "\n".join(lines) + "\n"
+
+
+def dot(graph: TaskGraph) -> str:
+    """Graphviz DOT, bottom to top."""
+    lines = [
+        "digraph cascade {",
+        "    rankdir=BT; node [shape=box];",
+        f'    encoder [label="{type(graph.encoder).__name__}"];',
+    ]
+    lines += [f'    "{n}" [label="{n}: {type(graph.task(n)).__name__}"];' for n in graph.order()]
+    lines += [f'    encoder -> "{n}" [label="{layer_name(graph.task(n).layer)}", style=dashed];' for n in graph.order()]
+    lines += [f'    "{u}" -> "{d}" [label="{_kinds(edges)}"];' for u, d, edges in graph.edges(data="edges")]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def picture(graph: TaskGraph, path: Path) -> Path:
+    """A PNG in layers of the topological order; needs matplotlib (the extra `plots`)."""
+    from matplotlib.figure import Figure
+
+    plain: Any = nx.DiGraph(graph.edges)
+    plain.add_nodes_from(graph)
+    for depth, names in enumerate(nx.topological_generations(plain)):
+        for name in names:
+            plain.nodes[name]["depth"] = depth
+    places = nx.multipartite_layout(plain, subset_key="depth", align="horizontal")
+    figure = Figure(figsize=(2.5 + 1.6 * len(plain), 1.5 + 1.6 * len({y for _, y in places.values()})))
+    axes = figure.add_subplot()
+    nx.draw_networkx(plain, places, ax=axes, node_color="#cfe2f3", node_size=3600, font_size=9, arrowsize=16)
+    labels = {(u, d): _kinds(edges) for u, d, edges in graph.edges(data="edges")}
+    nx.draw_networkx_edge_labels(plain, places, labels, ax=axes, font_size=8)
+    axes.set_axis_off()
+    axes.margins(0.2)
+    figure.savefig(path, format="png", dpi=120, bbox_inches="tight")
+    return path
+
+
+def layer_name(layer: object) -> str:
+    """An encoder layer in few words."""
+    return f"layer {layer}" if isinstance(layer, int) else str(layer)
+
+
+def _kinds(edges: tuple[Any, ...]) -> str:
+    return ", ".join(type(edge).__name__ for edge in edges)

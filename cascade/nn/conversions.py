@@ -1,0 +1,98 @@
+"""From rows of one unit to rows of another: the modules behind the graph's table of conversions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cascade.graph import Unit
+from cascade.nn.layout import Layout
+from cascade.nn.rows import Rows
+
+Compare = Literal["absolute", "signed"]
+
+
+class Pool(nn.Module):
+    """Pools the tokens of every text; a text without tokens becomes zeros.
+
+    Args:
+        how: `max`, `mean`, `first` or `attention` (a learned query, as in hierarchical attention, Yang et al. 2016).
+        width: Width of the states.
+    """
+
+    def __init__(self, how: str, width: int) -> None:
+        super().__init__()
+        self.how, self.width = how, width
+        self.query = nn.Linear(width, 1, bias=False) if how == "attention" else None
+
+    def forward(self, states: Tensor, layout: Layout) -> Tensor:
+        """Pool; shapes: [tokens, width] to [texts, width]."""
+        rows, texts = layout.rows["token"], len(layout.rows["text"])
+        pooled = states.new_zeros(texts, self.width)
+        if len(rows) == 0:
+            return pooled
+        filled = rows.parent[rows.position == 0]
+        return pooled.index_copy(0, filled, self._pool(states, rows))
+
+    def _pool(self, states: Tensor, rows: Rows) -> Tensor:
+        if self.how == "first":
+            return states[rows.position == 0]
+        if self.how == "max":
+            return rows.pad(states, float("-inf")).amax(1)
+        if self.query is None:
+            return rows.pad(states).sum(1) / rows.lengths[:, None]
+        weights = rows.pad(self.query(states).float(), float("-inf")).softmax(1)
+        return (weights * rows.pad(states)).sum(1)
+
+
+class Comparison(nn.Module):
+    """Pools both texts of every pair and compares them (Tai et al. 2015, equation 15; JMT, sections 2.5 and 2.6).
+
+    Args:
+        how: As in `Pool`.
+        width: Width of the states.
+        compare: `absolute` gives [|a - b|; a * b], `signed` gives [a - b; a * b].
+    """
+
+    def __init__(self, how: str, width: int, *, compare: Compare = "absolute") -> None:
+        super().__init__()
+        self.pool, self.compare, self.width = Pool(how, width), compare, 2 * width
+
+    def forward(self, states: Tensor, layout: Layout) -> Tensor:
+        """Compare; shapes: [tokens, width] to [pairs, 2 * width]."""
+        first, second = self.pool(states, layout)[layout.pairs].unbind(1)
+        difference = first - second
+        return torch.cat([difference.abs() if self.compare == "absolute" else difference, first * second], dim=-1)
+
+
+class Broadcast(nn.Module):
+    """Gives every token the state of its text.
+
+    Args:
+        width: Width of the states.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, states: Tensor, layout: Layout) -> Tensor:
+        """Broadcast; shapes: [texts, width] to [tokens, width]."""
+        return states[layout.rows["token"].parent]
+
+
+def conversion(source: Unit, target: Unit, how: str, width: int, compare: Compare = "absolute") -> nn.Module:
+    """The module for an entry of `cascade.graph.CONVERSIONS`.
+
+    Args:
+        source: Unit of the incoming rows.
+        target: Unit of the outgoing rows.
+        how: The conversion's name.
+        width: Width of the incoming states; the module's own `width` is that of the outgoing ones.
+        compare: How pairs are compared.
+    """
+    if target == "token":
+        return Broadcast(width)
+    return Comparison(how, width, compare=compare) if target == "pair" else Pool(how, width)

@@ -1,0 +1,110 @@
+"""Decoders of tag sequences that follow a scheme: a constrained classifier, and a linear-chain CRF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cascade.nn.decoders.base import Classifier
+from cascade.nn.rows import MISSING, Rows
+from cascade.nn.structs.chain import LinearChain
+from cascade.nn.structs.iobes import Allowed
+
+Scores = Mapping[str, Tensor]
+
+
+class ConstrainedTagger(Classifier):
+    """A classifier of single rows; the best legal sequence is sought inside every group.
+
+    Args:
+        width: Width of the incoming states.
+        hidden: Width of the hidden layer.
+        allowed: The legal sequences, which also say how many tags there are.
+        dropout: Share of inputs and hidden values dropped in training.
+    """
+
+    learned = False
+
+    def __init__(self, width: int, *, hidden: int, allowed: Allowed, dropout: float = 0.0) -> None:
+        classes = len(allowed.starts)
+        super().__init__(width, hidden=hidden, classes=classes, dropout=dropout)
+        self.chain = LinearChain(classes, allowed=allowed, learned=self.learned)
+
+    def loss(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
+        """Mean loss per row with gold; 0 where there is none.
+
+        Args:
+            scores: What `forward` gave.
+            tags: Gold, `MISSING` where unknown. Shape: [n].
+            rows: The rows.
+        """
+        total = functional.cross_entropy(scores["logits"], tags, ignore_index=MISSING, reduction="sum")
+        return total / (tags != MISSING).sum().clamp(min=1)
+
+    def marginals(self, scores: Scores, rows: Rows) -> Tensor:
+        """Probability of every tag at every row. Shape: [n, tags]."""
+        return scores["logits"].softmax(-1)
+
+    def best(self, scores: Scores, rows: Rows) -> Tensor:
+        """The best legal sequence of every group (Viterbi). Shape: [n], int64."""
+        return rows.flatten(self.chain.viterbi(rows.pad(scores["logits"]), rows.mask))
+
+    def conditionals(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
+        """Probability of every tag given the tag before it, which here does not count. Shape: [n]."""
+        return self.marginals(scores, rows).gather(1, tags[:, None]).squeeze(1)
+
+
+class CrfTagger(ConstrainedTagger):
+    """A linear-chain conditional random field over the logits of a classifier (Lafferty et al. 2001).
+
+    Outside of training, what `cascade.nn.structs.chain.posterior` finds is among its scores, so that edges and decoding
+    share one pass of forward-backward.
+
+    Args:
+        width: Width of the incoming states.
+        hidden: Width of the hidden layer.
+        allowed: The legal sequences, which also say how many tags there are.
+        dropout: Share of inputs and hidden values dropped in training.
+    """
+
+    learned = True
+
+    def forward(self, states: Tensor, rows: Rows) -> dict[str, Tensor]:
+        """Score rows; `logits`, and outside of training `marginals` and `continuations`, have the shape [n, tags]."""
+        scores = super().forward(states, rows)
+        if not self.training:
+            posterior = self.chain.posterior(rows.pad(scores["logits"]), rows.mask)
+            scores |= {name: rows.flatten(padded) for name, padded in posterior._asdict().items()}
+        return scores
+
+    def loss(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
+        """Negative log likelihood per row with gold; see `cascade.nn.structs.chain.nll`."""
+        tags = self._inside(tags, rows)
+        return self.chain.nll(rows.pad(scores["logits"]), rows.pad(tags), rows.mask)
+
+    def marginals(self, scores: Scores, rows: Rows) -> Tensor:
+        """Probability of every tag at every row, with gradient. Shape: [n, tags]."""
+        if "marginals" in scores:
+            return scores["marginals"]
+        return rows.flatten(self.chain.marginals(rows.pad(scores["logits"]), rows.mask))
+
+    def conditionals(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
+        """Probability of every tag given the tag before it, with scores from outside of training. Shape: [n]."""
+        logits, continuations = rows.pad(scores["logits"]), rows.pad(scores["continuations"])
+        return rows.flatten(self.chain.conditionals(logits, rows.pad(tags), rows.mask, continuations))
+
+    def _inside(self, tags: Tensor, rows: Rows) -> Tensor:
+        """Gold without the tags at the edges of a group that cannot stand there: of a span that the group cuts in two.
+
+        No sequence that the chain allows has them, so that they would cost as much as all other gold together.
+        """
+        if not len(rows):
+            return tags
+        known = tags != MISSING
+        ids = tags.where(known, 0)
+        first, last = rows.position == 0, rows.position == rows.lengths[rows.group] - 1
+        illegal = (first & ~self.chain.allowed_starts[ids]) | (last & ~self.chain.allowed_ends[ids])
+        return torch.where(known & illegal, MISSING, tags)

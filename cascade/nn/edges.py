@@ -1,0 +1,94 @@
+"""Edges as modules: what becomes of an upstream node's output on its way into a downstream decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cascade.graph import Labels, Scheduled, Source
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """What `Labels` edges may read of an upstream node.
+
+    Args:
+        soft: Its predicted distribution. Shape: [rows, labels].
+        gold: The distribution that gold stands for; None without any. Shape: [rows, labels].
+        known: Rows that have gold. Shape: [rows], bool.
+    """
+
+    soft: Tensor
+    gold: Tensor | None = None
+    known: Tensor | None = None
+
+    def choose(self, source: Source) -> Tensor:
+        """The distribution of a source; rows without gold fall back to the predicted one. Shape: [rows, labels]."""
+        if source == "soft":
+            return self.soft
+        if source == "gold":
+            if self.gold is None or self.known is None:
+                return self.soft
+            return torch.where(self.known[:, None], self.gold.to(self.soft.dtype), self.soft)
+        hard = functional.one_hot(self.soft.argmax(-1), self.soft.shape[-1]).to(self.soft.dtype)
+        return hard if source == "hard" else hard + self.soft - self.soft.detach()
+
+
+class LabelEmbedding(nn.Module):
+    """Label embeddings weighted by a distribution (Hashimoto et al. 2017, equation 1).
+
+    Args:
+        edge: The edge's specification.
+        classes: Number of upstream labels.
+    """
+
+    def __init__(self, edge: Labels, classes: int) -> None:
+        super().__init__()
+        self.edge, self.width = edge, edge.width
+        bound = (6 / (edge.width + classes)) ** 0.5
+        self.embeddings = nn.Parameter(torch.empty(classes, edge.width).uniform_(-bound, bound))
+
+    def forward(self, labels: Distributions, epoch: int) -> Tensor:
+        """Embed.
+
+        Args:
+            labels: What the upstream node offers.
+            epoch: Epoch of training, from 0, for scheduled sources.
+
+        Returns:
+            Shape: [rows, width].
+        """
+        distribution = self._distribution(labels, epoch)
+        return (distribution.detach() if self.edge.detach else distribution) @ self.embeddings
+
+    def _distribution(self, labels: Distributions, epoch: int) -> Tensor:
+        if not self.training:
+            return labels.choose(self.edge.predict)
+        source = self.edge.source
+        if not isinstance(source, Scheduled):
+            return labels.choose(source)
+        share = max(0.0, 1.0 - epoch / source.epochs)
+        first, then = labels.choose(source.first), labels.choose(source.then)
+        drawn = torch.rand(len(first), 1, device=first.device) < share
+        return torch.where(drawn, first, then)
+
+
+class Mixture(nn.Module):
+    """A learned mix of encoder layers (Peters et al. 2018, equation 1).
+
+    Args:
+        layers: How many layers are mixed.
+    """
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(layers))
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, layers: list[Tensor]) -> Tensor:
+        """Mix; shape of each layer and of the result: [rows, width]."""
+        mixed = torch.stack(layers, -1) @ self.weights.softmax(0)
+        return self.scale * mixed

@@ -1,0 +1,134 @@
+"""The one interface of all encoders: a stack of numbered layers that is climbed only as far as the tasks need."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cascade.nn.rows import Rows
+
+Features = Mapping[str, Tensor]
+"""What an encoder makes of a batch of texts before any parameter is touched; indices, never floats with gradient."""
+
+
+class EncoderSpec(Protocol):
+    """A specification that a graph holds; frozen dataclasses with a registry name."""
+
+    @property
+    def depth(self) -> int:
+        """Number of the highest layer; layer 0 is the input."""
+
+    def build(self, assets: Mapping[str, bytes] | None = None) -> Encoder:
+        """Make the module. Its parameters' shapes follow from the specification and the assets alone.
+
+        Args:
+            assets: What `Encoder.assets` of a saved encoder returned; its weights are loaded afterwards. None for a new
+                encoder, which may then read what its specification names, such as a pretrained model.
+        """
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a batch has climbed.
+
+    Args:
+        rows: Token rows that are still alive, grouped by text.
+        index: Their places among all token rows; None while none has been pruned. Shape: [len(rows)].
+        total: Number of all token rows.
+        layers: Per layer reached: its states and the `index` it was computed for. Shape of the states: [rows, width].
+        carry: What the encoder needs to go on from the highest layer, such as its padded form.
+    """
+
+    rows: Rows
+    index: Tensor | None
+    total: int
+    layers: tuple[tuple[Tensor, Tensor | None], ...] = ()
+    carry: Any = None
+
+    def read(self, layer: int) -> Tensor:
+        """States of a layer for all token rows, zero where a row had been pruned before. Shape: [total, width]."""
+        states, index = self.layers[layer]
+        if index is None:
+            return states
+        return states.new_zeros(self.total, states.shape[1]).index_copy(0, index, states)
+
+    def reached(self, states: Tensor, carry: Any = None) -> State:
+        """The same batch one layer higher.
+
+        Args:
+            states: Shape: [rows, width].
+            carry: See the class.
+        """
+        return replace(self, layers=(*self.layers, (states, self.index)), carry=carry)
+
+
+class Encoder(nn.Module, ABC):
+    """A stack of numbered layers over the tokens of texts."""
+
+    widths: tuple[int, ...]
+    """Width of each layer, from 0."""
+
+    def prepare(self, texts: Iterable[Sequence[str]]) -> None:  # noqa: B027
+        """Learn what has to be counted before training, such as a vocabulary. Called once, by initialization.
+
+        Args:
+            texts: The training texts, each a sequence of words without whitespace tokens.
+        """
+
+    def assets(self) -> dict[str, bytes]:
+        """Files, by name, that a saved encoder is rebuilt from beside its specification and its weights."""
+        return {}
+
+    @abstractmethod
+    def features(self, texts: Sequence[Sequence[str]]) -> Features:
+        """Turn words into indices.
+
+        Args:
+            texts: The texts of a batch; any may be empty.
+        """
+
+    @abstractmethod
+    def embed(self, features: Features, rows: Rows) -> State:
+        """Layer 0.
+
+        Args:
+            features: Of the texts of the batch.
+            rows: Token rows, grouped by text.
+        """
+
+    @abstractmethod
+    def step(self, state: State) -> State:
+        """One layer higher."""
+
+    @abstractmethod
+    def narrow(self, state: State, keep: Tensor) -> State:
+        """Go on with some of the texts only.
+
+        Args:
+            state: The batch so far.
+            keep: Rows of `state.rows` that stay; whole texts at a time. Shape: [len(state.rows)], bool.
+        """
+
+    def advance(self, state: State, layer: int) -> State:
+        """Climb until a layer is reached; nothing happens when it has been reached before."""
+        while len(state.layers) <= layer:
+            state = self.step(state)
+        return state
+
+
+def narrowed(state: State, keep: Tensor, carry: Any) -> State:
+    """The bookkeeping of `Encoder.narrow`; how `carry` is narrowed is the encoder's own affair.
+
+    Args:
+        state: The batch so far.
+        keep: Rows of `state.rows` that stay. Shape: [len(state.rows)], bool.
+        carry: The narrowed carry.
+    """
+    places = torch.arange(state.total, device=keep.device) if state.index is None else state.index
+    rows = Rows(parent=state.rows.parent[keep], alive=state.rows.alive[keep], size=state.rows.size)
+    return replace(state, rows=rows, index=places[keep], carry=carry)

@@ -1,0 +1,190 @@
+"""A pretrained transformer as a stack of numbered layers, run block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+
+import torch
+from torch import Tensor
+
+from cascade.errors import ModelError
+from cascade.nn.encoders.alignment import Alignment, WordPieces
+from cascade.nn.encoders.base import Encoder, Features, State, narrowed
+from cascade.nn.encoders.pretrained import Pretrained, pretrained, pretrained_config, rebuilt
+from cascade.nn.rows import Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoRA:
+    """Low-rank updates to the attention's linear layers; all else is frozen (Hu et al. 2022, section 4.1).
+
+    Args:
+        rank: Rank of each update.
+        alpha: Each update is scaled by alpha / rank.
+        dropout: Share of an update's inputs dropped in training.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A pretrained transformer; layer 0 is its embeddings, layer i its i-th block.
+
+    Args:
+        name: Local folder, name on the Hugging Face hub, or `minilm` for the model that the extra of that
+            name installs.
+        layers: Blocks that are kept, from the lowest; all of them when None, which is looked up at once, so that the
+            specification of a saved model stands without the pretrained one.
+        lora: Train low-rank updates alone; None trains all weights.
+        window: Word pieces that are read at a time, at most. Longer texts are read in overlapping windows.
+        stride: Word pieces from the start of one window to the start of the next.
+        bf16: Compute blocks in bfloat16 on a CPU that has instructions for it; states are float32 all the same.
+
+    Raises:
+        ModelError: If `layers` is None and there is no such model.
+    """
+
+    name: str
+    _: KW_ONLY
+    layers: int | None = None
+    lora: LoRA | None = None
+    window: int = 512
+    stride: int = 384
+    bf16: bool = True
+
+    def __post_init__(self) -> None:
+        if self.layers is None:
+            object.__setattr__(self, "layers", pretrained_config(self.name).num_hidden_layers)
+
+    @property
+    def depth(self) -> int:
+        """Number of the highest layer."""
+        return self.layers or 0
+
+    def build(self, assets: Mapping[str, bytes] | None = None) -> TransformerEncoder:
+        """Make the module.
+
+        Args:
+            assets: See `EncoderSpec.build`; with them, nothing is read from where the name points.
+
+        Raises:
+            ModelError: If the pretrained model cannot be read or does not fit.
+        """
+        parts = rebuilt(assets) if assets else pretrained(self.name, layers=self.depth)
+        return TransformerEncoder(self, parts)
+
+
+@dataclass(frozen=True)
+class Carry:
+    """What the next block needs.
+
+    Args:
+        states: Shape: [windows, longest, width].
+        mask: 1 where there is a piece. Shape: [windows, longest].
+        attention: The same as the blocks want it; None where there is no padding.
+        alignment: From windows to token rows.
+    """
+
+    states: Tensor
+    mask: Tensor
+    attention: Tensor | None
+    alignment: Alignment
+
+
+class TransformerEncoder(Encoder):
+    """Blocks over padded windows of word pieces; what the tasks read is pooled to tokens.
+
+    Args:
+        spec: What to build.
+        parts: The transformer.
+    """
+
+    def __init__(self, spec: Transformer, parts: Pretrained) -> None:
+        super().__init__()
+        self.parts, self.bf16 = parts, spec.bf16
+        self.widths = (parts.config.hidden_size,) * (spec.depth + 1)
+        self.embeddings, self.blocks = parts.embeddings, parts.blocks
+        window = min(spec.window, parts.positions)
+        padding = parts.config.pad_token_id or 0
+        self.pieces = WordPieces(parts.tokenizer, padding=padding, window=window, stride=spec.stride)
+        if self.pieces.stride < 1:
+            raise ModelError(f"Transformer({spec.name!r}): no piece fits into window={window}, stride={spec.stride}.")
+        if spec.lora is not None:
+            self._adapt(spec.lora)
+
+    def _adapt(self, lora: LoRA) -> None:
+        from peft import LoraConfig, inject_adapter_in_model
+
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,  # type: ignore[arg-type] # a scale may well be a fraction
+            lora_dropout=lora.dropout,
+            target_modules=list(self.parts.family.attention),
+        )
+        self.embeddings.requires_grad_(False)
+        inject_adapter_in_model(config, self.blocks)
+
+    def assets(self) -> dict[str, bytes]:
+        """The transformer's config and its tokenizer."""
+        return self.parts.assets()
+
+    def features(self, texts: Sequence[Sequence[str]]) -> Features:
+        """Cut the words into pieces; see `WordPieces.features`."""
+        return self.pieces.features(texts)
+
+    def embed(self, features: Features, rows: Rows) -> State:
+        """Layer 0: the embeddings of pieces and places."""
+        states, mask = features["ids"], features["mask"]
+        alignment = Alignment(**{name: features[name] for name in ("text", "window", "place", "token")})
+        if len(states):
+            for module in self.embeddings:
+                states = module(states)
+        else:
+            states = torch.zeros(0, 0, self.widths[0], device=states.device)
+        state = State(rows=rows, index=None, total=len(rows))
+        return self._reached(state, Carry(states, mask, self._attention(states, mask), alignment))
+
+    def step(self, state: State) -> State:
+        """One block higher."""
+        carry: Carry = state.carry
+        states = carry.states
+        if len(states):
+            with self._precision(states.device):
+                states = self.blocks[len(state.layers) - 1](states, carry.attention)
+        return self._reached(state, Carry(states, carry.mask, carry.attention, carry.alignment))
+
+    def narrow(self, state: State, keep: Tensor) -> State:
+        """Go on with some of the texts only; the padding shrinks to what is left."""
+        carry: Carry = state.carry
+        texts = torch.zeros(state.rows.size, dtype=torch.bool, device=keep.device)
+        texts[state.rows.parent[keep]] = True
+        windows = texts[carry.alignment.text]
+        mask = carry.mask[windows]
+        longest = int(mask.sum(1).max()) if len(mask) else 0
+        states, mask = carry.states[windows, :longest], mask[:, :longest]
+        alignment = carry.alignment.narrow(windows, keep)
+        return narrowed(state, keep, Carry(states, mask, self._attention(states, mask), alignment))
+
+    def _reached(self, state: State, carry: Carry) -> State:
+        return state.reached(carry.alignment.pool(carry.states, len(state.rows)), carry)
+
+    def _attention(self, states: Tensor, mask: Tensor) -> Tensor | None:
+        from transformers.masking_utils import create_bidirectional_mask
+
+        if not len(states):
+            return None
+        return create_bidirectional_mask(self.parts.config, states, mask)  # type: ignore[return-value] # no flex attention
+
+    def _precision(self, device: torch.device) -> torch.autocast:
+        """Bfloat16 where it is asked for and quick; elsewhere whatever the caller has set up."""
+        quick = self.bf16 and device.type == "cpu" and has_bf16()
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick or torch.is_autocast_enabled("cpu"))
+
+
+def has_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware, without which it is slower than float32."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

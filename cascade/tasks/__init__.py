@@ -1,0 +1,31 @@
+"""Tasks: the nodes of a graph. Each reads its gold from a Doc and writes its predictions to one."""
+
+from cascade.tasks.base import Classification, Predictions, Task
+from cascade.tasks.chunking import Chunking
+from cascade.tasks.classification import TextClassification
+from cascade.tasks.entailment import Entailment
+from cascade.tasks.entities import Entities
+from cascade.tasks.lemmas import Lemmas
+from cascade.tasks.pairs import PairTask
+from cascade.tasks.parsing import Parsing
+from cascade.tasks.relatedness import Relatedness
+from cascade.tasks.sentences import Sentences
+from cascade.tasks.spans import SpanTagging
+from cascade.tasks.tagging import Tagging
+
+__all__ = [
+    "Chunking",
+    "Classification",
+    "Entailment",
+    "Entities",
+    "Lemmas",
+    "PairTask",
+    "Parsing",
+    "Predictions",
+    "Relatedness",
+    "Sentences",
+    "SpanTagging",
+    "Tagging",
+    "Task",
+    "TextClassification",
+]

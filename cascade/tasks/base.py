@@ -1,0 +1,173 @@
+"""The contract of a task, and the half of it that tasks which classify rows share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+from torch import Tensor
+from torch.nn import functional
+
+from cascade.data.batches import Targets
+from cascade.errors import LabelError
+from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit
+from cascade.nn.decoders.base import Classifier, Decoder, Output
+from cascade.nn.rows import MISSING
+
+Predictions = Mapping[str, np.ndarray]
+"""What a task predicts: arrays whose first axis is the rows of its unit."""
+
+
+@dataclass(kw_only=True)
+class Task(ABC):
+    """A node of the graph: a specification until the model is initialized.
+
+    Args:
+        name: The node's name.
+        layer: Where it reads the encoder: the number of a layer, a learned `Mix`, or a `Recurrent` layer of its own.
+    """
+
+    name: str = field(default="", kw_only=False)
+    layer: Layer = 0
+    vocabulary: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    """The labels, fixed when the model is initialized."""
+
+    unit: ClassVar[Unit] = "token"
+    reads: ClassVar[Unit] = "token"
+    carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels)
+    takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments, Candidates)
+    main_score: ClassVar[str | None] = None
+    """Key of the one score that stands for the task when the best model is chosen; None: the first that `score` gives."""
+
+    @abstractmethod
+    def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
+        """Collect the labels of training Docs, sorted."""
+
+    @abstractmethod
+    def targets(self, doc: Doc) -> Targets | None:
+        """Read gold from a Doc.
+
+        Returns:
+            Arrays whose first axis is the Doc's rows; None where the Doc has no gold, which gives no loss.
+        """
+
+    @abstractmethod
+    def build(self, width: int, labels: Sequence[str]) -> Decoder:
+        """Make the decoder.
+
+        Args:
+            width: Width of the states that encoder and edges bring.
+            labels: The labels.
+        """
+
+    @abstractmethod
+    def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """Mean loss per row with gold. Shape: []."""
+
+    @abstractmethod
+    def decode(self, output: Output) -> Predictions:
+        """Predictions from scores; numpy, first axis rows."""
+
+    @abstractmethod
+    def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
+        """Write predictions to a Doc.
+
+        Args:
+            doc: The Doc.
+            predictions: Those of the Doc's rows.
+            overwrite: Whether annotation that is there already is replaced.
+
+        Returns:
+            What belongs into `doc._.cascade[pipe][task]`: probabilities and scores.
+        """
+
+    @abstractmethod
+    def score(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Scores, with the keys of spaCy's Scorer where it has them."""
+
+    def blank(self, rows: int) -> Targets:
+        """Targets of a Doc without gold."""
+        return {"label": np.full(rows, MISSING, dtype=np.int64)}
+
+    def distribution(self, output: Output) -> Tensor:
+        """What `Labels` edges weigh label embeddings by. Shape: [rows, labels]."""
+        return output.scores["logits"].softmax(-1)
+
+    def gold(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The distribution that gold stands for, and the rows where there is gold.
+
+        Returns:
+            Shapes: [rows, labels] and [rows], bool.
+        """
+        known = targets["label"] != MISSING
+        ids = targets["label"].where(known, 0)
+        return functional.one_hot(ids, len(self.vocabulary)).float(), known
+
+    def starts(self, output: Output) -> Tensor:
+        """Rows that start a segment, for `Segments` edges. Shape: [rows], bool."""
+        raise NotImplementedError
+
+    def gold_starts(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The segments that gold stands for, and the rows where there is gold. Shapes: [rows], bool."""
+        raise NotImplementedError
+
+    def keep(self, output: Output) -> Tensor:
+        """Scores by which `Candidates` edges keep rows. Shape: [rows]."""
+        raise NotImplementedError
+
+    def ids(self, labels: Iterable[str | None]) -> np.ndarray:
+        """Numbers of labels; None and labels outside the vocabulary are `MISSING`. Shape: [labels], int64."""
+        numbers = {label: i for i, label in enumerate(self.vocabulary)}
+        return np.array([MISSING if x is None else numbers.get(x, MISSING) for x in labels], dtype=np.int64)
+
+    def require(self, label: str) -> int:
+        """Number of a label.
+
+        Raises:
+            LabelError: The task does not know it.
+        """
+        if label not in self.vocabulary:
+            raise LabelError(
+                f"task {self.name!r} does not know the label {label!r}; it was initialized with "
+                f"{len(self.vocabulary)} labels ({', '.join(self.vocabulary[:8])}, ...): initialize it again with this one"
+            )
+        return self.vocabulary.index(label)
+
+
+@dataclass(kw_only=True)
+class Classification(Task):
+    """A task that gives every row one label.
+
+    Args:
+        name: See `Task`.
+        layer: See `Task`.
+        hidden: Width of the classifier's hidden layer.
+        dropout: Share of the classifier's inputs and hidden values dropped in training.
+        smoothing: Probability mass that the target gives to the other labels (Szegedy et al. 2016, section 7).
+    """
+
+    hidden: int = 100
+    dropout: float = 0.0
+    smoothing: float = 0.0
+
+    def build(self, width: int, labels: Sequence[str]) -> Decoder:
+        """A classifier with one hidden layer."""
+        return Classifier(width, hidden=self.hidden, classes=len(labels), dropout=self.dropout)
+
+    def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """Mean cross-entropy per row with gold that is still alive; 0 where there is none."""
+        label = targets["label"].where(output.rows.alive, MISSING)
+        total = functional.cross_entropy(
+            output.scores["logits"], label, ignore_index=MISSING, label_smoothing=self.smoothing, reduction="sum"
+        )
+        return total / (label != MISSING).sum().clamp(min=1)
+
+    def decode(self, output: Output) -> Predictions:
+        """The most probable label of every row, and its probability."""
+        probability, label = self.distribution(output).max(-1)
+        return {"label": label.cpu().numpy(), "probability": probability.float().cpu().numpy()}

@@ -1,0 +1,113 @@
+"""Text classification: one or several labels for a whole Doc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+from torch import Tensor
+from torch.nn import functional
+
+from cascade import docs as documents
+from cascade.data.batches import Targets
+from cascade.graph import Unit
+from cascade.nn.decoders.base import Output
+from cascade.nn.rows import MISSING
+from cascade.tasks import cats
+from cascade.tasks.base import Classification, Predictions
+
+
+@dataclass(kw_only=True)
+class TextClassification(Classification):
+    """Predicts `doc.cats`; sentence pairs are passed over.
+
+    Args:
+        name: See `Task`.
+        layer: See `Task`.
+        hidden: See `Classification`.
+        dropout: See `Classification`.
+        smoothing: See `Classification`.
+        exclusive: Whether exactly one label is right. Otherwise every label is a question of its own, and those that
+            `doc.cats` does not name have no gold.
+        classes: The keys of `doc.cats` that are labels of this task; all keys when empty.
+        pool: How the states of tokens become the state of a text.
+        threshold: Probability from which a label counts as predicted in scores; of exclusive ones the highest does.
+    """
+
+    exclusive: bool = True
+    classes: tuple[str, ...] = ()
+    pool: Literal["max", "mean", "first", "attention"] = "max"
+    threshold: float = 0.5
+
+    unit: ClassVar[Unit] = "text"
+    main_score: ClassVar[str | None] = "cats_score"
+
+    def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
+        """Every key of `doc.cats` that is a label of this task."""
+        keys = {key for doc in docs if not documents.is_pair(doc) for key in doc.cats}
+        return sorted(keys & set(self.classes) if self.classes else keys)
+
+    def blank(self, rows: int) -> Targets:
+        """Targets of a Doc without gold. Shape: [rows] where labels exclude each other, else [rows, labels]."""
+        shape = (rows,) if self.exclusive else (rows, len(self.vocabulary))
+        return {"label": np.full(shape, MISSING, dtype=np.int64)}
+
+    def targets(self, doc: Doc) -> Targets | None:
+        """The right label, or 1 and 0 by label; None where nothing is known."""
+        if documents.is_pair(doc) or doc.cats.keys().isdisjoint(self.vocabulary):
+            return None
+        if self.exclusive:
+            return {"label": self.ids([cats.chosen(doc, self.vocabulary)])}
+        values = [round(doc.cats[label]) if label in doc.cats else MISSING for label in self.vocabulary]
+        return {"label": np.array([values], dtype=np.int64)}
+
+    def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """Mean (binary) cross-entropy per row with gold; a row's is the mean over its known labels."""
+        if self.exclusive:
+            return super().loss(output, targets)
+        known = (targets["label"] != MISSING) & output.rows.alive[:, None]
+        gold = targets["label"].where(known, 0).float() * (1 - self.smoothing) + self.smoothing / 2
+        losses = functional.binary_cross_entropy_with_logits(output.scores["logits"], gold, reduction="none")
+        per_row = losses.where(known, 0.0).sum(1) / known.sum(1).clamp(min=1)
+        return per_row.sum() / known.any(1).sum().clamp(min=1)
+
+    def distribution(self, output: Output) -> Tensor:
+        """Probabilities; of labels that do not exclude each other, they do not sum to 1. Shape: [rows, labels]."""
+        return super().distribution(output) if self.exclusive else output.scores["logits"].sigmoid()
+
+    def gold(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """See `Task`; a row without gold for one of its labels counts as unknown."""
+        if self.exclusive:
+            return super().gold(targets)
+        return targets["label"].clamp(min=0).float(), (targets["label"] != MISSING).all(1)
+
+    def decode(self, output: Output) -> Predictions:
+        """Probabilities. Shape: [rows, labels]."""
+        return {"probability": self.distribution(output).float().cpu().numpy()}
+
+    def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
+        """Set the categories; nothing on a sentence pair."""
+        if documents.is_pair(doc):
+            return {}
+        (probabilities,) = predictions["probability"]
+        cats.write(doc, dict(zip(self.vocabulary, probabilities, strict=True)), overwrite=overwrite)
+        return {"probabilities": probabilities}
+
+    def score(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """`cats_score`, `cats_micro_f` and so on as spaCy's Scorer defines them; None where nothing is annotated.
+
+        Only Docs that have both gold and predictions count.
+        """
+        scored = [e for e in examples if self._has_cats(e.reference) and self._has_cats(e.predicted)]
+        scores: dict[str, Any] = Scorer.score_cats(
+            scored, "cats", labels=self.vocabulary, multi_label=not self.exclusive, threshold=self.threshold
+        )
+        return scores if scored else dict.fromkeys(scores)
+
+    def _has_cats(self, doc: Doc) -> bool:
+        return not documents.is_pair(doc) and not doc.cats.keys().isdisjoint(self.vocabulary)

@@ -1,0 +1,90 @@
+"""Lemmas: an edit tree per token, which is applied to its form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from spacy.attrs import LEMMA, ORTH
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from cascade import docs as documents
+from cascade.data.batches import Targets
+from cascade.nn.decoders.base import Output
+from cascade.tasks.base import Classification, Predictions
+from cascade.tasks.edit_trees import Forest, edit_tree
+
+
+@dataclass(kw_only=True)
+class Lemmas(Classification):
+    """Predicts the edit tree from form to lemma, as spaCy's `trainable_lemmatizer` does.
+
+    Args:
+        name: See `Task`.
+        layer: See `Task`.
+        hidden: See `Classification`.
+        dropout: See `Classification`.
+        smoothing: See `Classification`.
+        min_freq: How many training tokens a tree must explain to be learned; tokens of rarer ones give no loss.
+        top_k: How many trees are tried, the most probable first. Where none fits, the form is the lemma.
+    """
+
+    min_freq: int = 3
+    top_k: int = 3
+
+    def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
+        """Every tree that is frequent enough."""
+        pairs = Counter(pair for doc in docs for pair in _pairs(doc) if pair[1])
+        trees: Counter[str] = Counter()
+        for pair, count in pairs.items():
+            trees[edit_tree(*pair)] += count
+        return sorted(tree for tree, count in trees.items() if count >= self.min_freq)
+
+    def targets(self, doc: Doc) -> Targets | None:
+        """Numbers of the trees; None where no token has a lemma."""
+        if not doc.has_annotation("LEMMA"):
+            return None
+        return {"label": self.ids(edit_tree(*pair) if pair[1] else None for pair in _pairs(doc))}
+
+    def decode(self, output: Output) -> Predictions:
+        """The `top_k` most probable trees of every row, and their probabilities. Shape of both: [rows, k]."""
+        probability, label = self.distribution(output).topk(min(self.top_k, len(self.vocabulary)))
+        return {"label": label.cpu().numpy(), "probability": probability.float().cpu().numpy()}
+
+    def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
+        """Set the lemmas; white space is its own lemma. The probability is that of the most probable tree."""
+        orth, strings = doc.to_array([ORTH]).reshape(-1), doc.vocab.strings
+        forms = orth[documents.tokens(doc)].tolist()
+        cases = [(form, *trees) for form, trees in zip(forms, predictions["label"].tolist(), strict=True)]
+        lemmas = {case: strings.add(self._lemma(strings[case[0]], case[1:])) for case in set(cases)}
+        values = np.array([lemmas[case] for case in cases], dtype=np.uint64)
+        documents.write(doc, LEMMA, values, space=orth[documents.spaces(doc)], overwrite=overwrite)
+        return {"probabilities": predictions["probability"][:, 0]}
+
+    def score(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """`lemma_acc` as spaCy's Scorer defines it."""
+        scores: dict[str, Any] = Scorer.score_token_attr(examples, "lemma")
+        return scores
+
+    def _lemma(self, form: str, trees: Iterable[int]) -> str:
+        forest = _forest(self.vocabulary)
+        lemmas = (forest.apply(tree, form) for tree in trees)
+        return next((lemma for lemma in lemmas if lemma), form)
+
+
+@lru_cache(maxsize=8)
+def _forest(labels: tuple[str, ...]) -> Forest:
+    return Forest(labels)
+
+
+def _pairs(doc: Doc) -> Iterator[tuple[str, str]]:
+    """Form and lemma of every row; the lemma is empty where there is none."""
+    strings = doc.vocab.strings
+    values = doc.to_array([ORTH, LEMMA])[documents.tokens(doc)] if len(doc) else ()
+    return ((strings[form], strings[lemma]) for form, lemma in values)

@@ -1,0 +1,168 @@
+"""Dependency parsing: a head and a relation for every token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from spacy.attrs import DEP, HEAD
+from spacy.scorer import Scorer
+from spacy.tokens import Doc, Token
+from spacy.training import Example
+from torch import Tensor
+from torch.nn import functional
+
+from cascade import docs as documents
+from cascade.data.batches import Targets
+from cascade.nn.decoders.arcs import ArcDecoder, Biaffine, HeadSelection
+from cascade.nn.decoders.base import Decoder, Output
+from cascade.nn.rows import MISSING
+from cascade.nn.structs import trees
+from cascade.tasks.base import Predictions, Task
+
+ROOT = "ROOT"
+
+
+@dataclass(kw_only=True)
+class Parsing(Task):
+    """Predicts a tree over every segment (or text).
+
+    Args:
+        name: See `Task`.
+        layer: See `Task`.
+        decoder: `biaffine` (Dozat and Manning 2017) or `selection` (Hashimoto et al. 2017, section 2.4).
+        projective: Whether trees have to be projective.
+        hidden: Width of the arc representations (biaffine) or of the relation classifier (selection).
+        relations: Width of the relation representations (biaffine).
+        dropout: Share of values dropped in the decoder in training.
+    """
+
+    decoder: Literal["biaffine", "selection"] = "biaffine"
+    projective: bool = False
+    hidden: int = 500
+    relations: int = 100
+    dropout: float = 0.33
+    main_score: ClassVar[str | None] = "dep_las"
+
+    def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
+        """Every relation that occurs."""
+        return sorted({token.dep_ for doc in docs for token in doc if token.dep_ and not token.is_space})
+
+    def build(self, width: int, labels: Sequence[str]) -> Decoder:
+        """The decoder named by `decoder`."""
+        if self.decoder == "selection":
+            return HeadSelection(width, hidden=self.hidden, classes=len(labels), dropout=self.dropout)
+        return Biaffine(width, arcs=self.hidden, relations=self.relations, classes=len(labels), dropout=self.dropout)
+
+    def blank(self, rows: int) -> Targets:
+        """No head, no relation."""
+        return {name: np.full(rows, MISSING, dtype=np.int64) for name in ("head", "label")}
+
+    def targets(self, doc: Doc) -> Targets | None:
+        """Heads as row offsets (0: the root) and relations; None where the Doc has no tree."""
+        if not doc.has_annotation("DEP") or not doc.has_annotation("HEAD"):
+            return None
+        places = documents.tokens(doc)
+        row = np.full(len(doc), -1, dtype=np.int64)
+        row[places] = np.arange(len(places))
+        offsets, relations = doc.to_array([HEAD, DEP]).astype(np.uint64).T
+        heads = row[np.arange(len(doc)) + offsets.astype(np.int64)][places]
+        known = (heads >= 0) & (relations[places] != 0)
+        strings = doc.vocab.strings
+        return {
+            "head": np.where(known, heads - np.arange(len(places)), MISSING),
+            "label": self.ids(strings[r] if r else None for r in relations[places]),
+        }
+
+    def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """-log p(head) - log p(relation | gold head), each the mean over its rows with gold.
+
+        A head outside the row's segment gives no loss.
+        """
+        rows, decoder = output.rows, cast(ArcDecoder, output.decoder)
+        heads, known = _inside(targets["head"], rows)
+        chosen = torch.where(known & rows.alive, heads, MISSING)
+        arcs = functional.cross_entropy(
+            rows.flatten(output.scores["arcs"]), chosen, ignore_index=MISSING, reduction="sum"
+        )
+        label = torch.where(known & rows.alive, targets["label"], MISSING)
+        logits = decoder.relations(dict(output.scores), rows, heads)
+        relations = functional.cross_entropy(logits, label, ignore_index=MISSING, reduction="sum")
+        arc_count, label_count = (chosen != MISSING).sum().clamp(min=1), (label != MISSING).sum().clamp(min=1)
+        return arcs / arc_count + relations / label_count
+
+    def distribution(self, output: Output) -> Tensor:
+        """Relations with the head summed out."""
+        return cast(ArcDecoder, output.decoder).expected_relations(dict(output.scores), output.rows)
+
+    def decode(self, output: Output) -> Predictions:
+        """The best single-root tree of every segment."""
+        rows, scores = output.rows, output.scores["arcs"]
+        if len(rows) == 0:
+            empty = np.zeros(0, dtype=np.int64)
+            return {"head": empty, "label": empty, "probability": np.zeros(0, dtype=np.float32)}
+        with_root = functional.pad(scores, (0, 0, 1, 0)).cpu().numpy()
+        padded = trees.decode_batch(with_root, rows.lengths.cpu().numpy(), projective=self.projective)
+        heads = rows.flatten(torch.as_tensor(padded, device=scores.device))
+        arc = rows.flatten(scores.softmax(-1)).gather(1, heads[:, None]).squeeze(1)
+        logits = cast(ArcDecoder, output.decoder).relations(dict(output.scores), rows, heads)
+        probability, label = self._rooted(logits, heads).softmax(-1).max(-1)
+        offset = torch.where(heads == 0, 0, heads - 1 - rows.position)
+        return {
+            "head": offset.cpu().numpy(),
+            "label": label.cpu().numpy(),
+            "probability": (arc * probability).float().cpu().numpy(),
+        }
+
+    def _rooted(self, logits: Tensor, heads: Tensor) -> Tensor:
+        """The root relation belongs to the root's dependent and to no other."""
+        if ROOT not in self.vocabulary or len(self.vocabulary) == 1:
+            return logits
+        is_root = torch.arange(len(self.vocabulary), device=logits.device) == self.vocabulary.index(ROOT)
+        return logits.masked_fill(is_root != (heads == 0)[:, None], float("-inf"))
+
+    def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
+        """Set heads and relations; a white-space token depends on the word before it (the first word, where none is)."""
+        if len(doc) and (overwrite or not doc.has_annotation("DEP")):
+            places = documents.tokens(doc)
+            heads = np.zeros(len(doc), dtype=np.int64)
+            labels = np.zeros(len(doc), dtype=np.uint64)
+            if len(places):
+                heads[:] = places[np.maximum(np.searchsorted(places, np.arange(len(doc)), side="right") - 1, 0)]
+                heads[places] = places[np.arange(len(places)) + predictions["head"]]
+            labels[:] = doc.vocab.strings.add("dep")
+            labels[places] = documents.strings(doc, self.vocabulary)[predictions["label"]]
+            offsets = (heads - np.arange(len(doc))).astype(np.uint64)
+            doc.from_array([HEAD, DEP], np.stack([offsets, labels], axis=1))
+        return {"probabilities": predictions["probability"]}
+
+    def score(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """`dep_uas`, `dep_las`, `dep_las_per_type`; punctuation does not count, as in spaCy's own parser score."""
+        scores: dict[str, Any] = Scorer.score_deps(
+            examples,
+            "dep",
+            getter=_relation,
+            ignore_labels=("p", "punct"),
+            missing_values=frozenset([0]),
+            has_annotation=_has_tree,
+        )
+        return scores
+
+
+def _relation(token: Token, attribute: str) -> str:
+    return token.vocab.strings[getattr(token, attribute)].lower()
+
+
+def _has_tree(doc: Doc) -> bool:
+    return bool(doc.has_annotation("DEP"))
+
+
+def _inside(offsets: Tensor, rows: Any) -> tuple[Tensor, Tensor]:
+    """Places of the heads in their groups (0: the root), and the rows whose head is known and in their own group."""
+    head = torch.where(offsets == 0, 0, rows.position + offsets + 1)
+    known = (offsets != MISSING) & (head >= 0) & (head <= rows.lengths[rows.group])
+    known &= (offsets == 0) | (head >= 1)
+    return torch.where(known, head, 0), known

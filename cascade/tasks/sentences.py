@@ -1,0 +1,77 @@
+"""Sentence boundaries: whether a token starts a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from spacy.attrs import SENT_START
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+from torch import Tensor
+
+from cascade import docs as documents
+from cascade.data.batches import Targets
+from cascade.graph import Edge, Hidden, Labels, Segments
+from cascade.nn.decoders.base import Output
+from cascade.nn.rows import MISSING
+from cascade.tasks.base import Classification, Predictions
+
+
+@dataclass(kw_only=True)
+class Sentences(Classification):
+    """Predicts sentence boundaries; its `Segments` edges carry them.
+
+    Args:
+        name: See `Task`.
+        layer: See `Task`.
+        hidden: See `Classification`.
+        dropout: See `Classification`.
+        smoothing: See `Classification`.
+    """
+
+    carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments)
+    main_score: ClassVar[str | None] = "sents_f"
+
+    def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
+        """I (inside) and S (start), whatever the Docs."""
+        return ("I", "S")
+
+    def targets(self, doc: Doc) -> Targets | None:
+        """1 where a sentence starts; None where no boundary is known."""
+        if len(doc) == 0 or not doc.has_annotation("SENT_START"):
+            return None
+        starts = doc.to_array([SENT_START]).astype(np.int64).reshape(-1)[documents.tokens(doc)]
+        label = np.where(starts == 0, MISSING, (starts == 1).astype(np.int64))
+        label[0] = 1
+        return {"label": label}
+
+    def starts(self, output: Output) -> Tensor:
+        """Rows where a start is more probable than not."""
+        return output.scores["logits"].argmax(-1) == 1
+
+    def gold_starts(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Gold starts, and where they are known."""
+        return targets["label"] == 1, targets["label"] != MISSING
+
+    def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
+        """Set the boundaries; white space belongs to the sentence before it."""
+        starts = predictions["label"] == 1
+        starts[:1] = True
+        values = np.where(starts, 1, -1).astype(np.int64).astype(np.uint64)
+        inside = int(np.int64(-1).astype(np.uint64))
+        documents.write(doc, SENT_START, values, space=inside, overwrite=overwrite)
+        return {"probabilities": predictions["probability"]}
+
+    def score(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """`sents_p`, `sents_r`, `sents_f`."""
+
+        def has_boundaries(doc: Doc) -> bool:
+            return bool(doc.has_annotation("SENT_START"))
+
+        scores: dict[str, Any] = Scorer.score_spans(examples, "sents", has_annotation=has_boundaries)
+        del scores["sents_per_type"]
+        return scores

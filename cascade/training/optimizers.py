@@ -1,0 +1,105 @@
+"""Optimizers as specifications, and the groups of parameters whose learning rates they set apart."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cascade.model import CascadeModel
+from cascade.training.curves import Constant, Curve
+from cascade.training.schedules import Step
+
+ENCODER = "encoder"
+"""The group of the encoder's parameters; the other groups are called by their tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(ABC):
+    """Makes a torch optimizer with one group of parameters for the encoder and one for every node.
+
+    Args:
+        rate: Learning rate.
+        curve: How the rate moves in training.
+    """
+
+    rate: float
+    curve: Curve = Constant()
+
+    def build(self, model: CascadeModel) -> torch.optim.Optimizer:
+        """Make it for a model that is initialized; parameters that need no gradient are left out."""
+        modules = {ENCODER: model.encoder, **{name: model.nodes[name] for name in model.graph.order()}}
+        groups = [
+            {"name": name, "params": [p for p in module.parameters() if p.requires_grad]}
+            for name, module in modules.items()
+        ]
+        return self._make([group for group in groups if group["params"]])
+
+    @abstractmethod
+    def _make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer: ...
+
+    def adjust(
+        self,
+        optimizer: torch.optim.Optimizer,
+        step: Step,
+        rates: Mapping[str, float],
+        *,
+        epoch: int,
+        progress: float,
+    ) -> None:
+        """Set the learning rates of a step.
+
+        In a step of a task's sweep, the task's factor counts for every parameter, as the step is all its own; in other
+        steps, the factor of a node counts for its own parameters. The encoder's factor counts for the encoder always.
+
+        Args:
+            optimizer: What `build` made.
+            step: The step.
+            rates: Factors by task, and under `encoder`.
+            epoch: Epoch, from 0.
+            progress: Share of the whole training that lies behind, from 0 to 1.
+        """
+        base = self.rate * self.curve.factor(epoch, progress)
+        for group in optimizer.param_groups:
+            own = ENCODER if group["name"] == ENCODER else step.sweep or group["name"]
+            swept = rates.get(step.sweep, 1.0) if step.sweep is not None and own == ENCODER else 1.0
+            group["lr"] = base * rates.get(own, 1.0) * swept
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    Args:
+        rate: Learning rate.
+        curve: How the rate moves in training.
+        momentum: Share of the last update that is added to the next.
+    """
+
+    rate: float = 1.0
+    momentum: float = 0.0
+
+    def _make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(groups, lr=self.rate, momentum=self.momentum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Optimizer):
+    """AdamW (Loshchilov and Hutter 2019): Adam with weight decay apart from the gradient.
+
+    Args:
+        rate: Learning rate.
+        curve: How the rate moves in training.
+        betas: Decay of the running means of gradient and squared gradient.
+        weight_decay: Share of a weight that a step takes away, in units of the learning rate.
+    """
+
+    rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+    def _make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(groups, lr=self.rate, betas=self.betas, weight_decay=self.weight_decay)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from cascade.nn.encoders.alignment import Alignment, WordPieces, best_windows, window_starts
+
+
+@pytest.fixture
+def pieces(tokenizer: Tokenizer) -> WordPieces:
+    return WordPieces(copy.deepcopy(tokenizer), padding=0, window=6, stride=2)
+
+
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(1, 12))
+def test_windows_cover_a_text_and_the_best_one_is_farthest_from_its_edges(pieces: int, room: int, stride: int) -> None:
+    stride = min(stride, room)
+    starts = window_starts(pieces, room=room, stride=stride)
+    size = min(room, pieces)
+    assert len(starts) == (0 if not pieces else 1 + -(-max(pieces - room, 0) // stride))
+    best = best_windows(starts, pieces)
+    for piece in range(pieces):
+        margins = [min(piece - start, start + size - 1 - piece) for start in starts]
+        assert margins[best[piece]] == max(margins) >= 0
+
+
+def test_pieces_worked_by_hand(pieces: WordPieces, tokenizer: Tokenizer) -> None:
+    features = pieces.features([["The", "catting"], [], ["X"]])
+    ids = [tokenizer.token_to_id(piece) for piece in ("[CLS]", "the", "cat", "##ting", "[SEP]", "x")]
+    assert features["ids"].tolist() == [ids[:5], [ids[0], ids[5], ids[4], 0, 0]]
+    assert features["mask"].tolist() == [[1] * 5, [1, 1, 1, 0, 0]]
+    assert features["text"].tolist() == [0, 2]
+    assert features["window"].tolist() == [0, 0, 0, 1]
+    assert features["place"].tolist() == [1, 2, 3, 1]
+    assert features["token"].tolist() == [0, 1, 1, 2]
+
+
+def test_words_without_pieces_keep_their_place(pieces: WordPieces) -> None:
+    assert pieces.features([[" ", "a", "\n", "\u200b", "b"], ["\t"], ["c"]])["token"].tolist() == [1, 4, 6]
+
+
+def test_a_batch_without_pieces_has_no_windows(pieces: WordPieces) -> None:
+    for texts in ([], [[]], [[], [" "]]):
+        assert not any(part.numel() for part in pieces.features(texts).values())
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "the", "catting", " ", "xyz"]), max_size=12), max_size=4))
+def test_every_piece_is_read_where_it_stands(tokenizer: Tokenizer, texts: list[list[str]]) -> None:
+    tokenizer = copy.deepcopy(tokenizer)
+    features = WordPieces(tokenizer, padding=0, window=6, stride=3).features(texts)
+    words = [word for text in texts for word in text]
+    cut = [tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).ids for word in words]
+    assert features["ids"][features["window"], features["place"]].tolist() == [i for ids in cut for i in ids]
+    assert features["token"].tolist() == [token for token, ids in enumerate(cut) for _ in ids]
+    assert features["ids"].shape[1] <= 6
+
+
+def test_truncation_and_padding_of_a_saved_tokenizer_are_ignored(tokenizer: Tokenizer) -> None:
+    settings = copy.deepcopy(tokenizer)
+    settings.enable_truncation(3)
+    settings.enable_padding(length=50)
+    features = WordPieces(settings, padding=0, window=20, stride=10).features([["a", "b", "c", "d", "e"]])
+    assert features["ids"].shape == (1, 7)
+
+
+def test_pooling_is_the_mean_over_a_tokens_pieces() -> None:
+    states = torch.randn(2, 4, 3, dtype=torch.bfloat16)
+    window, place, token = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 2, 0, 3]), torch.tensor([1, 1, 1, 3])
+    alignment = Alignment(text=torch.tensor([0, 0]), window=window, place=place, token=token)
+    pooled = alignment.pool(states, 5)
+    assert pooled.dtype == torch.float32
+    torch.testing.assert_close(pooled[1], states.float()[[0, 0, 1], [1, 2, 0]].mean(0))
+    torch.testing.assert_close(pooled[3], states.float()[1, 3])
+    assert not pooled[[0, 2, 4]].any()
+
+
+def test_narrowing_is_aligning_the_rest_alone(pieces: WordPieces) -> None:
+    texts = [["catting"] * 4, [], ["a", " "], ["the"] * 7]
+    keys = ("text", "window", "place", "token")
+    features, rest = pieces.features(texts), pieces.features(texts[2:])
+    tokens = torch.tensor([False] * 4 + [True] * 9)
+    narrowed = Alignment(**{key: features[key] for key in keys}).narrow(features["text"] >= 2, tokens)
+    assert torch.equal(narrowed.text, rest["text"] + 2)
+    assert all(torch.equal(getattr(narrowed, key), rest[key]) for key in keys[1:])
+
+
+def test_starts_are_integers() -> None:
+    assert window_starts(0, room=3, stride=1).dtype == window_starts(9, room=3, stride=2).dtype == np.int64
