@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from spacy.attrs import IS_SPACE
+from spacy.lang.lex_attrs import is_space
 from spacy.tokens import Doc
 
 PAIR = "pair"
@@ -22,7 +23,7 @@ def register() -> None:
 
 
 def _results(doc: Doc) -> dict[str, dict[str, Any]]:
-    """`doc._.cascade[pipe][task]`: numpy arrays and plain Python, kept in `doc.user_data` so that Docs stay portable."""
+    """`doc._.cascade[pipe][task]`: numpy arrays and plain Python, in `doc.user_data` so that Docs stay portable."""
     results: dict[str, dict[str, Any]] = doc.user_data.setdefault("cascade", {})
     return results
 
@@ -41,8 +42,12 @@ def texts(doc: Doc) -> list[np.ndarray]:
 
 def spaces(doc: Doc) -> np.ndarray:
     """Which tokens are white space. Shape: [tokens of the Doc], bool."""
-    flags: np.ndarray = doc.to_array([IS_SPACE]).reshape(-1) != 0
-    return flags
+    # The flag is quick to read, but never set where the vocabulary has no function for it, as in a bare `Vocab()`.
+    vocab: Any = doc.vocab
+    if vocab.lex_attr_getters.get(IS_SPACE) is is_space:
+        flags: np.ndarray = doc.to_array(IS_SPACE).astype(bool)
+        return flags
+    return np.fromiter((token.text.isspace() for token in doc), dtype=bool, count=len(doc))
 
 
 def is_pair(doc: Doc) -> bool:
@@ -52,7 +57,8 @@ def is_pair(doc: Doc) -> bool:
 
 def tokens(doc: Doc) -> np.ndarray:
     """Indices of the tokens that token tasks see, in the order of their rows. Shape: [rows]."""
-    return np.concatenate(texts(doc))
+    found = texts(doc)
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def write(doc: Doc, attribute: int, values: np.ndarray, *, space: int | np.ndarray = 0, overwrite: bool = True) -> None:
@@ -65,19 +71,35 @@ def write(doc: Doc, attribute: int, values: np.ndarray, *, space: int | np.ndarr
         space: Value of white-space tokens, or one for each of them.
         overwrite: Whether values that are set already are replaced.
     """
-    if len(doc) == 0:
-        return
-    before = doc.to_array([attribute]).reshape(-1)
+    before: np.ndarray = doc.to_array(attribute)
     after = before.copy()
-    places = tokens(doc)
     after[spaces(doc)] = space
-    after[places] = values
-    if not overwrite:
-        after = np.where(before != 0, before, after)
-    doc.from_array([attribute], after.reshape(-1, 1))
+    after[tokens(doc)] = values
+    assign(doc, [attribute], after if overwrite else np.where(before != 0, before, after))
 
 
-def strings(doc: Doc, labels: Iterable[str]) -> np.ndarray:
-    """Hashes of labels in the Doc's string store, where they are added. Shape: [labels], uint64."""
-    store = doc.vocab.strings
-    return np.array([store.add(label) for label in labels], dtype=np.uint64)
+def assign(doc: Doc, attributes: Sequence[int], values: np.ndarray) -> None:
+    """Set attributes of all tokens; spaCy derives sentence boundaries from heads and relations.
+
+    Args:
+        doc: The Doc.
+        attributes: Attribute ids.
+        values: Shape: [tokens of the Doc, attributes], or [tokens of the Doc] for a single one; uint64.
+    """
+    array: Any = values
+    doc.from_array(list(attributes), array)
+
+
+def lookup(numbers: np.ndarray, value: Callable[[int], int]) -> np.ndarray:
+    """Hashes for the numbers of labels: what a function gives for each, called once for those that occur.
+
+    Args:
+        numbers: Shape: [rows], int.
+        value: Such as `lambda i: doc.vocab.strings.add(labels[i])`, so that only labels in use enter the Doc's strings.
+
+    Returns:
+        Shape: [rows], uint64.
+    """
+    listed = numbers.tolist()
+    values = {number: value(number) for number in set(listed)}
+    return np.array([values[number] for number in listed], dtype=np.uint64)

@@ -192,11 +192,12 @@ class CascadeModel(nn.Module):
             tasks: Names.
 
         Returns:
-            Mean loss per row by task. Shape of each: [].
+            Mean loss per row by task, in single precision also under autocast. Shape of each: [].
         """
         wanted = [name for name in tasks if name in batch.targets]
         outputs = self(batch, wanted) if wanted else {}
-        return {name: self.task(name).loss(outputs[name], batch.targets[name]) for name in wanted}
+        with torch.autocast(self.device.type, enabled=False):
+            return {name: self.task(name).loss(outputs[name].float(), batch.targets[name]) for name in wanted}
 
     def predict(
         self, docs: Sequence[Doc], *, tasks: Iterable[str] | None = None, given: Iterable[str] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,10 +18,20 @@ from spacy.util import registry as spacy_registry
 
 from cascade.errors import ConfigError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
-from cascade.nn import encoders as shipped_encoders
-from cascade.tasks.base import Task
-from cascade.tasks.sentences import Sentences
-from cascade.tasks.tagging import Tagging
+from cascade.nn.encoders import Convolutional, Embedding, LoRA, Transformer
+from cascade.nn.encoders import Recurrent as RecurrentEncoder
+from cascade.tasks import (
+    Chunking,
+    Entailment,
+    Entities,
+    Lemmas,
+    Parsing,
+    Relatedness,
+    Sentences,
+    Tagging,
+    Task,
+    TextClassification,
+)
 
 Class = TypeVar("Class", bound=type)
 Config = dict[str, Any]
@@ -56,7 +66,7 @@ class Registry:
         """
 
         def decorate(cls: Class) -> Class:
-            self.register(name, _maker(cls))
+            self.register(name, maker(cls))
             _names[cls] = (self.name, name)
             return cls
 
@@ -76,7 +86,14 @@ edges = Registry("cascade_edges")
 layers = Registry("cascade_layers")
 sources = Registry("cascade_sources")
 encoders = Registry("cascade_encoders")
+adapters = Registry("cascade_adapters")
 graphs = Registry("cascade_graphs")
+batches = Registry("cascade_batches")
+curves = Registry("cascade_curves")
+optimizers = Registry("cascade_optimizers")
+regularizers = Registry("cascade_regularizers")
+schedules = Registry("cascade_schedules")
+trainers = Registry("cascade_trainers")
 
 
 def to_config(spec: Any) -> Config:
@@ -95,7 +112,10 @@ def to_config(spec: Any) -> Config:
             f"a config cannot name the class {cls}: write @cascade.registry.{kind}('my.{cls}.v1') above its definition"
         )
     registry, name = _names[type(spec)]
-    return {f"@{registry}": name, **{f.name: _plain(getattr(spec, f.name), spec, f) for f in _settings(type(spec))}}
+    return {
+        f"@{registry}": name,
+        **{f.name: _plain(getattr(spec, f.name), type(spec), f) for f in _settings(type(spec))},
+    }
 
 
 def from_config(config: Mapping[str, Any]) -> Any:
@@ -122,7 +142,7 @@ def graph_to_config(graph: TaskGraph) -> Config:
         "tasks": {name: to_config(graph.task(name)) for name in graph.names()},
         "edges": {
             name: {
-                upstream: {f"{type(edge).__name__.lower()}{i or ''}": to_config(edge) for i, edge in enumerate(bundle)}
+                upstream: {_key(edge, i): to_config(edge) for i, edge in enumerate(bundle)}
                 for upstream, bundle in graph.edges_into(name).items()
             }
             for name in graph.names()
@@ -171,44 +191,35 @@ def make_graph(
     return graph
 
 
-def _settings(cls: type) -> list[Field[Any]]:
-    """The fields that a config sets; a task's name is its key in the graph."""
-    return [f for f in fields(cls) if f.init and not (issubclass(cls, Task) and f.name == "name")]
+def maker(cls: type, *, call: Callable[..., Any] | None = None, without: Collection[str] = ()) -> Callable[..., Any]:
+    """What spaCy's registry calls for a dataclass: a function of its fields in which every default is plain.
 
+    A sequence of registered objects is a section of named entries in a config, since spaCy resolves none in lists.
 
-def _plain(value: Any, spec: Any, field: Field[Any]) -> Any:
-    """A value as JSON has it."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(v, spec, field) for key, v in value.items()}
-    if isinstance(value, Sequence):
-        return [_plain(v, spec, field) for v in value]
-    if is_dataclass(value):
-        return to_config(value)
-    raise ConfigError(
-        f"{type(spec).__name__}.{field.name} holds a {type(value).__name__}: a config holds numbers, texts, truth "
-        "values, None, lists and objects of registered dataclasses"
-    )
-
-
-def _maker(cls: type) -> Callable[..., Any]:
-    """What spaCy's registry calls: the class, with a signature in which every default is one that a config can hold."""
-    hints = get_type_hints(cls)
+    Args:
+        cls: The dataclass.
+        call: What gets the settings; the class itself when None.
+        without: Fields that a config does not set.
+    """
+    hints, function = get_type_hints(cls), call or cls
 
     def make(**settings: Any) -> Any:
-        return cls(**{name: _restored(value, hints[name]) for name, value in settings.items()})
+        return function(**{name: _restored(value, hints[name]) for name, value in settings.items()})
 
     parameters = [
-        inspect.Parameter(f.name, KEYWORD_ONLY, default=_default(cls, f), annotation=_listed(hints[f.name]))
+        inspect.Parameter(f.name, KEYWORD_ONLY, default=_default(cls, f), annotation=_wire_type(hints[f.name]))
         for f in _settings(cls)
+        if f.name not in without
     ]
     make.__name__ = make.__qualname__ = cls.__name__
     make.__annotations__ = {p.name: p.annotation for p in parameters}
     make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return make
+
+
+def _settings(cls: type) -> list[Field[Any]]:
+    """The fields that a config sets; a task's name is its key in the graph."""
+    return [f for f in fields(cls) if f.init and not (issubclass(cls, Task) and f.name == "name")]
 
 
 def _default(cls: type, field: Field[Any]) -> Any:
@@ -217,33 +228,70 @@ def _default(cls: type, field: Field[Any]) -> Any:
     return inspect.Parameter.empty if field.default_factory is MISSING else _plain(field.default_factory(), cls, field)
 
 
-def _listed(hint: Any) -> Any:
-    """A field's type as a config has it: JSON knows lists, no tuples."""
-    return Union[tuple(list if get_origin(option) is tuple else option for option in _options(hint))]  # noqa: UP007
+def _plain(value: Any, cls: type, field: Field[Any]) -> Any:
+    """A value as a config has it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(v, cls, field) for key, v in value.items()}
+    if isinstance(value, Sequence):
+        if any(map(is_dataclass, value)):
+            return {_key(v, i): _plain(v, cls, field) for i, v in enumerate(value)}
+        return [_plain(v, cls, field) for v in value]
+    if is_dataclass(value):
+        return to_config(value)
+    raise ConfigError(
+        f"{cls.__name__}.{field.name} holds a {type(value).__name__}: a config holds numbers, texts, truth values, "
+        "None, lists and objects of registered dataclasses"
+    )
+
+
+def _key(value: Any, number: int) -> str:
+    """A name for an entry of a section that stands for a sequence."""
+    return f"{type(value).__name__.lower()}{number or ''}"
+
+
+def _wire_type(hint: Any) -> Any:
+    """A field's type as a config has it: JSON knows no tuples, and objects in sections are not made yet."""
+    options = (list | dict if _is_sequence(o) else dict if _is_mapping(o) else o for o in _options(hint))
+    return Union[tuple(options)]  # noqa: UP007
 
 
 def _restored(value: Any, hint: Any) -> Any:
     """A config's value as its field has it."""
-    fits = any(get_origin(option) is tuple for option in _options(hint))
-    return tuple(value) if fits and isinstance(value, list) else value
+    sequences = [get_origin(option) for option in _options(hint) if _is_sequence(option)]
+    if not sequences or not isinstance(value, list | dict):
+        return value
+    entries = value.values() if isinstance(value, dict) else value
+    return list(entries) if sequences[0] is list else tuple(entries)
+
+
+def _is_sequence(hint: Any) -> bool:
+    return get_origin(hint) in (tuple, list, Sequence)
+
+
+def _is_mapping(hint: Any) -> bool:
+    return get_origin(hint) in (dict, Mapping)
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-def _register_shipped() -> None:
-    graphs.register("cascade.TaskGraph.v1", make_graph)
-    shipped: dict[Registry, list[type]] = {
-        layers: [Mix, Recurrent],
-        sources: [Scheduled],
-        edges: [Hidden, Labels, Segments, Candidates],
-        encoders: [shipped_encoders.Embedding, shipped_encoders.Convolutional, shipped_encoders.Recurrent],
-        tasks: [Sentences, Tagging],
-    }
-    for registry, classes in shipped.items():
-        for cls in classes:
-            registry(f"cascade.{cls.__name__}.v1")(cls)
+def register_all(registry: Registry, classes: Iterable[type]) -> None:
+    """Register shipped classes, as `cascade.NAME.v1`."""
+    for cls in classes:
+        registry(f"cascade.{cls.__name__}.v1")(cls)
 
 
-_register_shipped()
+graphs.register("cascade.TaskGraph.v1", make_graph)
+register_all(layers, [Mix, Recurrent])
+register_all(sources, [Scheduled])
+register_all(edges, [Hidden, Labels, Segments, Candidates])
+register_all(encoders, [Embedding, Convolutional, RecurrentEncoder, Transformer])
+register_all(adapters, [LoRA])
+register_all(
+    tasks, [Sentences, Tagging, Lemmas, Chunking, Entities, Parsing, TextClassification, Relatedness, Entailment]
+)

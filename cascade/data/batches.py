@@ -13,10 +13,13 @@ from torch import Tensor
 
 from cascade import docs as documents
 from cascade.graph import Unit
-from cascade.nn.rows import MISSING, Rows
+from cascade.nn.rows import Rows
 
 Targets = Mapping[str, np.ndarray]
-"""Gold of one Doc for one task: arrays whose first axis is the Doc's rows of the task's unit, `MISSING` where unknown."""
+"""Gold of a Doc for a task: arrays whose first axis is the Doc's rows of the task's unit, `MISSING` where unknown."""
+
+UNITS: tuple[Unit, ...] = ("token", "text", "pair")
+"""Units that a batch has rows of."""
 
 
 class Targeted(Protocol):
@@ -60,7 +63,8 @@ class Batch:
             unit: The unit of the rows.
             values: Shape: [rows, ...].
         """
-        return np.split(values, np.cumsum(self.counts[unit])[:-1])
+        ends = np.cumsum(self.counts[unit], dtype=np.int64).tolist()
+        return [values[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -84,18 +88,18 @@ def collate(
         features: The encoder's own view of the texts.
         tasks: Tasks whose targets are wanted.
     """
-    indices = [documents.texts(doc) for doc in docs]
-    words = [[doc[int(i)].text for i in text] for doc, texts in zip(docs, indices, strict=True) for text in texts]
-    per_doc = [len(texts) for texts in indices]
+    places = [[text.tolist() for text in documents.texts(doc)] for doc in docs]
+    words = [[doc[i].text for i in text] for doc, texts in zip(docs, places, strict=True) for text in texts]
+    per_doc = [len(texts) for texts in places]
     pairs = [n - 1 for n in per_doc]
-    first = np.cumsum([0, *per_doc[:-1]])[np.array(pairs, dtype=bool)] if docs else np.zeros(0, dtype=np.int64)
+    first = np.cumsum([0, *per_doc], dtype=np.int64)[:-1][np.array(pairs, dtype=bool)]
     rows: dict[Unit, Rows] = {
         "token": _rows([len(text) for text in words]),
         "text": _rows(per_doc),
         "pair": _rows(pairs),
     }
     counts: dict[Unit, list[int]] = {
-        "token": [sum(map(len, texts)) for texts in indices],
+        "token": [sum(map(len, texts)) for texts in places],
         "text": per_doc,
         "pair": pairs,
     }
@@ -119,8 +123,3 @@ def _gather(task: Targeted, docs: Sequence[Doc], counts: Sequence[int]) -> dict[
         return None
     filled = [task.blank(rows) if targets is None else targets for targets, rows in zip(gold, counts, strict=True)]
     return {name: torch.from_numpy(np.concatenate([t[name] for t in filled])) for name in filled[0]}
-
-
-def known(targets: Mapping[str, Tensor], name: str = "label") -> Tensor:
-    """Rows whose gold is known. Shape: [rows], bool."""
-    return targets[name] != MISSING

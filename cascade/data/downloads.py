@@ -152,7 +152,7 @@ def find(name: str) -> Path:
         for path in (folder / file.path, folder / f"{file.path}.gz"):
             if path.is_file():
                 return path
-    raise DataError(f"{name} is not on this machine; fetch it with cascade.data.downloads.fetch, or {_by_hand(file)}")
+    raise DataError(f"{name} is not on this machine; run cascade data fetch {name}, or {_by_hand(file)}")
 
 
 def resolve(source: str | Path) -> Path:

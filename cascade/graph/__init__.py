@@ -1,10 +1,11 @@
 """Task graphs: a specification of tasks and of what flows between their decoders.
 
-Nothing here computes; `cascade.model.CascadeModel` builds and runs a graph. This package imports neither torch nor spaCy.
+Nothing here computes; `cascade.model.CascadeModel` builds and runs a graph. Neither torch nor spaCy is imported.
 """
 
 from cascade.graph.specs import (
     CONVERSIONS,
+    PARENTS,
     POOLS,
     Candidates,
     Edge,
@@ -19,10 +20,11 @@ from cascade.graph.specs import (
     Unit,
 )
 from cascade.graph.taskgraph import TaskGraph
-from cascade.graph.units import Node, arrival_unit, hidden_unit
+from cascade.graph.units import Node, arrival_unit, carried_unit, hidden_unit
 
 __all__ = [
     "CONVERSIONS",
+    "PARENTS",
     "POOLS",
     "Candidates",
     "Edge",
@@ -38,5 +40,6 @@ __all__ = [
     "TaskGraph",
     "Unit",
     "arrival_unit",
+    "carried_unit",
     "hidden_unit",
 ]

@@ -34,31 +34,37 @@ def table(graph: TaskGraph) -> Table:
     for name in graph.order():
         task = graph.task(name)
         edges = "\n".join(f"{up}: {', '.join(e.describe() for e in es)}" for up, es in graph.edges_into(name).items())
-        cells = (name, type(task).__name__, task.unit, layer_name(task.layer), edges or "encoder only")
+        cells = (name, _kind(task), task.unit, layer_name(task.layer), edges or "encoder only")
         drawn.add_row(*map(escape, cells))
     return drawn
 
 
 def mermaid(graph: TaskGraph) -> str:
     """A Mermaid flowchart, bottom to top."""
-    ids = {name: f"n{i}" for i, name in enumerate(graph.order())}
-    lines = ["flowchart BT", f'    encoder[["{type(graph.encoder).__name__}"]]']
-    lines += [f'    {ids[n]}["{n}: {type(graph.task(n)).__name__}"]' for n in graph.order()]
-    lines += [f'    encoder -- "{layer_name(graph.task(n).layer)}" --> {ids[n]}' for n in graph.order()]
-    lines += [f'    {ids[u]} -- "{_kinds(edges)}" --> {ids[d]}' for u, d, edges in graph.edges(data="edges")]
+    ids = _ids(graph)
+
+    def quoted(text: str) -> str:
+        return '"' + text.replace('"', "#quot;") + '"'
+
+    lines = ["flowchart BT", f"    encoder[[{quoted(_kind(graph.encoder))}]]"]
+    lines += [f"    {ids[n]}[{quoted(f'{n}: {_kind(graph.task(n))}')}]" for n in ids]
+    lines += [f"    encoder -- {quoted(layer_name(graph.task(n).layer))} --> {ids[n]}" for n in ids]
+    lines += [f"    {ids[u]} -- {quoted(_kinds(edges))} --> {ids[d]}" for u, d, edges in graph.edges(data="edges")]
     return "\n".join(lines) + "\n"
 
 
 def dot(graph: TaskGraph) -> str:
     """Graphviz DOT, bottom to top."""
-    lines = [
-        "digraph cascade {",
-        "    rankdir=BT; node [shape=box];",
-        f'    encoder [label="{type(graph.encoder).__name__}"];',
-    ]
-    lines += [f'    "{n}" [label="{n}: {type(graph.task(n)).__name__}"];' for n in graph.order()]
-    lines += [f'    encoder -> "{n}" [label="{layer_name(graph.task(n).layer)}", style=dashed];' for n in graph.order()]
-    lines += [f'    "{u}" -> "{d}" [label="{_kinds(edges)}"];' for u, d, edges in graph.edges(data="edges")]
+    ids = _ids(graph)
+
+    def quoted(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    lines = ["digraph cascade {", "    rankdir=BT;", "    node [shape=box];"]
+    lines += [f"    encoder [label={quoted(_kind(graph.encoder))}];"]
+    lines += [f"    {ids[n]} [label={quoted(f'{n}: {_kind(graph.task(n))}')}];" for n in ids]
+    lines += [f"    encoder -> {ids[n]} [label={quoted(layer_name(graph.task(n).layer))}, style=dashed];" for n in ids]
+    lines += [f"    {ids[u]} -> {ids[d]} [label={quoted(_kinds(edges))}];" for u, d, edges in graph.edges(data="edges")]
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -66,8 +72,9 @@ def picture(graph: TaskGraph, path: Path) -> Path:
     """A PNG in layers of the topological order; needs matplotlib (the extra `plots`)."""
     from matplotlib.figure import Figure
 
-    plain: Any = nx.DiGraph(graph.edges)
-    plain.add_nodes_from(graph)
+    plain: Any = nx.DiGraph()
+    plain.add_nodes_from(graph.order())
+    plain.add_edges_from(graph.edges)
     for depth, names in enumerate(nx.topological_generations(plain)):
         for name in names:
             plain.nodes[name]["depth"] = depth
@@ -88,5 +95,14 @@ def layer_name(layer: object) -> str:
     return f"layer {layer}" if isinstance(layer, int) else str(layer)
 
 
+def _ids(graph: TaskGraph) -> dict[str, str]:
+    """Names that every format can hold, since a task may be called anything."""
+    return {name: f"n{i}" for i, name in enumerate(graph.order())}
+
+
+def _kind(spec: object) -> str:
+    return type(spec).__name__
+
+
 def _kinds(edges: tuple[Any, ...]) -> str:
-    return ", ".join(type(edge).__name__ for edge in edges)
+    return ", ".join(map(_kind, edges))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
+
+from cascade.errors import GraphError
 
 Unit = Literal["token", "span", "text", "pair", "passage"]
 Source = Literal["soft", "straight_through", "hard", "gold"]
+Boundaries = Literal["gold", "hard"]
 
 POOLS = ("max", "mean", "first", "attention")
 CONVERSIONS: Mapping[tuple[Unit, Unit], tuple[str, ...]] = {
@@ -17,6 +20,8 @@ CONVERSIONS: Mapping[tuple[Unit, Unit], tuple[str, ...]] = {
     ("text", "token"): ("broadcast",),
     ("passage", "span"): ("gather",),
 }
+PARENTS: Mapping[Unit, Unit] = {"token": "text"}
+"""The unit of the row that a row belongs to; rows of other units belong to a Doc."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +62,19 @@ class Scheduled:
     """A mix of label sources that moves with training (scheduled sampling, Bengio et al. 2015, section 2.4).
 
     Row by row, `first` is drawn with a probability that falls linearly from 1 to 0 over `epochs`, `then` otherwise.
+
+    Raises:
+        GraphError: A source is unknown, or `epochs` is below 1.
     """
 
     first: Source = "gold"
     then: Source = "soft"
     epochs: int = 5
+
+    def __post_init__(self) -> None:
+        _require_sources("Scheduled", first=self.first, then=self.then)
+        if self.epochs < 1:
+            raise GraphError(f"Scheduled moves over 1 epoch or more, got epochs={self.epochs}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +125,9 @@ class Labels(Edge):
         group: Edges of one group are added instead of concatenated (JMT adds the POS and chunk embeddings).
         detach: Whether the gradient to the upstream task is cut; the embeddings still learn.
         dropout: Share of the values dropped in training.
+
+    Raises:
+        GraphError: A source is unknown.
     """
 
     source: Source | Scheduled = "soft"
@@ -121,6 +137,10 @@ class Labels(Edge):
     detach: bool = False
     dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        named = {} if isinstance(self.source, Scheduled) else {"source": self.source}
+        _require_sources("Labels", **named, predict=self.predict)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segments(Edge):
@@ -129,11 +149,17 @@ class Segments(Edge):
     Args:
         source: In training, the gold boundaries where the Doc has them (`gold`) or the predicted ones (`hard`).
         predict: The same at prediction.
+
+    Raises:
+        GraphError: A source is unknown.
     """
 
-    source: Literal["gold", "hard"] = "gold"
-    predict: Literal["gold", "hard"] = "hard"
+    source: Boundaries = "gold"
+    predict: Boundaries = "hard"
     brings_states: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _require_sources("Segments", Boundaries, source=self.source, predict=self.predict)
 
 
 @dataclass(frozen=True)
@@ -142,9 +168,26 @@ class Candidates(Edge):
 
     Args:
         k: Rows kept per parent row.
-        gold: Whether rows with gold are forced in while training.
+        gold: Whether rows that are right are forced in while training.
+
+    Raises:
+        GraphError: `k` is below 1.
     """
 
     k: int
     gold: bool = False
     brings_states: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise GraphError(f"Candidates keeps 1 row or more per parent, got k={self.k}")
+
+
+def _require_sources(owner: str, known: Any = Source, **sources: str) -> None:
+    problems = [
+        f"{owner} has no {name}={source!r}: choose one of {', '.join(get_args(known))}"
+        for name, source in sources.items()
+        if source not in get_args(known)
+    ]
+    if problems:
+        raise GraphError(problems)

@@ -11,7 +11,7 @@ import networkx as nx
 from cascade.errors import GraphError
 from cascade.graph.draw import draw
 from cascade.graph.specs import Edge, Mix, Recurrent
-from cascade.graph.units import misfits
+from cascade.graph.units import Node, misfit
 
 
 class TaskGraph(nx.DiGraph):
@@ -25,10 +25,16 @@ class TaskGraph(nx.DiGraph):
 
     def __init__(self, incoming: Any = None, *, encoder: Any = None, **attributes: Any) -> None:
         super().__init__(incoming, **attributes)
-        self.encoder = encoder
+        if encoder is not None:
+            self.graph["encoder"] = encoder
 
-    def add(self, task: Any, *, after: Mapping[str, Sequence[Edge]] | None = None) -> Self:
-        """Add a task and the edges that lead into it.
+    @property
+    def encoder(self) -> Any:
+        """The encoder's specification; an attribute of the graph in networkx's sense, so that its copies keep it."""
+        return self.graph.get("encoder")
+
+    def add(self, task: Node, *, after: Mapping[str, Sequence[Edge]] | None = None) -> Self:
+        """Add a task and the edges that lead into it; nothing is added when something does not fit.
 
         Args:
             task: A task with a name of its own.
@@ -39,15 +45,17 @@ class TaskGraph(nx.DiGraph):
         """
         if not task.name or "." in task.name:
             raise GraphError(f"a task needs a name without dots, got {task.name!r}: write Task('pos', ...)")
-        if task.name in self and "task" in self.nodes[task.name]:
+        if self._has(task.name):
             raise GraphError(f"the graph has a task {task.name!r} already: give the second one another name")
-        self.add_node(task.name, task=task)
-        for upstream, edges in (after or {}).items():
-            self.add_edge(upstream, task.name, edges=tuple(edges))
-        touched = [*self.in_edges(task.name), *self.out_edges(task.name)]
-        problems = [problem for ends in touched for problem in self._misfits(*ends)]
+        into = {upstream: tuple(edges) for upstream, edges in (after or {}).items()}
+        problems = [p for up, edges in into.items() if self._has(up) for p in _problems(self.task(up), task, edges)]
+        for _, name, edges in self.out_edges(task.name, data="edges") if task.name in self else ():
+            problems += _problems(task, self.task(name), edges)
         if problems:
             raise GraphError(problems)
+        self.add_node(task.name, task=task)
+        for upstream, edges in into.items():
+            self.add_edge(upstream, task.name, edges=edges)
         return self
 
     def task(self, name: str) -> Any:
@@ -56,22 +64,32 @@ class TaskGraph(nx.DiGraph):
         Raises:
             GraphError: There is none.
         """
-        if name not in self or "task" not in self.nodes[name]:
+        if not self._has(name):
             raise GraphError(f"no task {name!r} in the graph: it has {', '.join(self.names()) or 'none'}")
         return self.nodes[name]["task"]
 
+    def _has(self, name: str) -> bool:
+        return name in self and self.nodes[name].get("task") is not None
+
     def names(self) -> list[str]:
-        """Names of all tasks in the order in which they were added."""
-        return [name for name, task in self.nodes(data="task") if task is not None]
+        """Names of all tasks in the order in which they were first named."""
+        return [name for name in self if self._has(name)]
 
     def order(self) -> list[str]:
-        """Names in topological order; ties in the order in which they were added."""
+        """Names in topological order; ties in the order in which they were first named.
+
+        Raises:
+            GraphError: There is a cycle.
+        """
         rank = {name: i for i, name in enumerate(self)}
-        return list(nx.lexicographical_topological_sort(self, key=rank.__getitem__))
+        try:
+            return list(nx.lexicographical_topological_sort(self, key=rank.__getitem__))
+        except nx.NetworkXUnfeasible:
+            raise GraphError(self._cycles()) from None
 
     def edges_into(self, name: str) -> dict[str, tuple[Edge, ...]]:
         """Edges into a task by upstream name."""
-        return {upstream: edges for upstream, _, edges in self.in_edges(name, data="edges")}
+        return {upstream: edges or () for upstream, _, edges in self.in_edges(name, data="edges")}
 
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Everything upstream of the named tasks, without themselves unless one is upstream of another."""
@@ -87,7 +105,7 @@ class TaskGraph(nx.DiGraph):
         keep = wanted | self.ancestors(wanted)
         part = TaskGraph(encoder=self.encoder)
         part.add_nodes_from((n, d) for n, d in self.nodes(data=True) if n in keep)
-        part.add_edges_from((u, v, d) for u, v, d in self.edges(data=True) if u in keep and v in keep)
+        part.add_edges_from((u, v, d) for name in part for u, v, d in self.in_edges(name, data=True))
         return part
 
     def validate(self) -> Self:
@@ -101,27 +119,22 @@ class TaskGraph(nx.DiGraph):
         if not self.names():
             problems.append("the graph has no task: add one with graph.add(...)")
         problems += [
-            f"unknown task {n!r}, upstream of {', '.join(self[n])}: add it, or mend the name in after={{...}}"
-            for n in self
-            if n not in self.names()
+            f"unknown task {name!r}, upstream of {', '.join(self[name])}: add it, or mend the name in after={{...}}"
+            for name in self
+            if not self._has(name)
         ]
-        problems += [
-            f"cycle {' -> '.join([*cycle, cycle[0]])}: take one of its edges out" for cycle in nx.simple_cycles(self)
-        ]
-        problems += [problem for ends in self.edges for problem in self._misfits(*ends)]
+        problems += self._cycles()
+        for up, down, edges in self.edges(data="edges"):
+            if self._has(up) and self._has(down):
+                problems += _problems(self.task(up), self.task(down), edges)
         problems += [problem for name in self.names() for problem in self._layer_problems(name)]
         if problems:
             raise GraphError(problems)
         return self
 
-    def _misfits(self, upstream: str, downstream: str) -> list[str]:
-        if not {upstream, downstream} <= set(self.names()):
-            return []
-        up, down, where = self.task(upstream), self.task(downstream), f"edge {upstream} -> {downstream}"
-        edges = self.edges[upstream, downstream]["edges"]
-        if not edges:
-            return [f"{where} carries nothing: name what flows, such as [Hidden(), Labels()]"]
-        return [f"{where}, {edge.describe()}: {problem}" for edge in edges for problem in misfits(edge, up, down)]
+    def _cycles(self) -> list[str]:
+        cycles = nx.simple_cycles(self)
+        return [f"cycle {' -> '.join([*cycle, cycle[0]])}: take one of its edges out" for cycle in cycles]
 
     def _layer_problems(self, name: str) -> list[str]:
         layer, depth = self.task(name).layer, getattr(self.encoder, "depth", None)
@@ -146,3 +159,12 @@ class TaskGraph(nx.DiGraph):
             ValueError: Another format, or a `png` without a path.
         """
         return draw(self, format, path=path)
+
+
+def _problems(up: Node, down: Node, edges: Sequence[Edge] | None) -> list[str]:
+    """What is wrong with the edges between two tasks."""
+    where = f"edge {up.name} -> {down.name}"
+    if not edges:
+        return [f"{where} carries nothing: name what flows, such as [Hidden(), Labels()]"]
+    found = [(edge, misfit(edge, up, down)) for edge in edges]
+    return [f"{where}, {edge.describe()}: {problem}" for edge, problem in found if problem is not None]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from cascade.graph.specs import CONVERSIONS, Edge, Hidden, Layer, Recurrent, Unit
+from cascade.graph.specs import CONVERSIONS, PARENTS, Edge, Hidden, Layer, Recurrent, Segments, Unit
 
 
 class Node(Protocol):
@@ -48,23 +49,46 @@ def arrival_unit(edge: Edge, upstream: Node, downstream: Node) -> Unit:
     return next(u for u in (downstream.reads, downstream.unit) if edge.convert in CONVERSIONS.get((carried, u), ()))
 
 
-def misfits(edge: Edge, up: Node, down: Node) -> list[str]:
+def misfit(edge: Edge, up: Node, down: Node) -> str | None:
+    """Why an edge cannot lead from one task to another, and what would fit; None where it can."""
     kind = type(edge)
     if kind not in up.carries:
-        names = ", ".join(k.__name__ for k in up.carries)
-        return [f"{up.name} ({type(up).__name__}) has nothing for it to carry; it can feed {names}"]
+        return f"{up.name} ({type(up).__name__}) has nothing for it to carry; it can feed {_names(up.carries)}"
     if kind not in down.takes:
-        names = ", ".join(k.__name__ for k in down.takes)
-        return [f"{down.name} ({type(down).__name__}) does not read such an edge; it takes {names}"]
-    if not edge.brings_states:
-        return []
-    carried, ends = carried_unit(edge, up), tuple(dict.fromkeys((down.reads, down.unit)))
-    fits = [c for end in ends for c in CONVERSIONS.get((carried, end), ())]
-    if edge.convert is None and carried in ends:
-        return []
+        return f"{down.name} ({type(down).__name__}) does not read such an edge; it takes {_names(down.takes)}"
+    if edge.brings_states:
+        return _inconvertible(edge, carried_unit(edge, up), _ends(down))
+    if edge.convert is not None:
+        return (
+            f"it brings no states, so there is nothing for convert={edge.convert!r} to convert; what fits: no convert="
+        )
+    ends = (down.unit,) if isinstance(edge, Segments) else tuple(u for end in _ends(down) for u in _lineage(end))
+    if up.unit in ends:
+        return None
+    return f"it divides or prunes {up.unit} rows, but {down.name} decodes {down.unit} rows; what fits: {_or(ends)} rows"
+
+
+def _inconvertible(edge: Edge, carried: Unit, ends: tuple[Unit, ...]) -> str | None:
+    fits: list[str | None] = [None] if carried in ends else []
+    fits += [how for end in ends for how in CONVERSIONS.get((carried, end), ())]
     if edge.convert in fits:
-        return []
-    offer = f"convert= one of {', '.join(dict.fromkeys(fits))}" if fits else "nothing; such an edge cannot be made"
-    if carried in ends:
-        offer = "convert=None" + (f", or {offer}" if fits else "")
-    return [f"{carried} rows do not become {' or '.join(ends)} rows with convert={edge.convert!r}; what fits: {offer}"]
+        return None
+    offer = _or([f"convert={how!r}" for how in dict.fromkeys(fits)]) or "nothing, such an edge cannot be made"
+    return f"{carried} rows do not become {_or(ends)} rows with convert={edge.convert!r}; what fits: {offer}"
+
+
+def _ends(task: Node) -> tuple[Unit, ...]:
+    return tuple(dict.fromkeys((task.reads, task.unit)))
+
+
+def _lineage(unit: Unit) -> tuple[Unit, ...]:
+    """The unit, its parents' unit, and so on."""
+    return (unit, *_lineage(PARENTS[unit])) if unit in PARENTS else (unit,)
+
+
+def _names(kinds: Iterable[type[Edge]]) -> str:
+    return ", ".join(kind.__name__ for kind in kinds)
+
+
+def _or(options: Iterable[str]) -> str:
+    return " or ".join(options)

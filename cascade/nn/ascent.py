@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from cascade.nn.encoders.base import Encoder, Features, State
 from cascade.nn.rows import Rows
 
-Pruning = frozenset[tuple[str, int]]
-"""The `Candidates` edges that a node lies behind, as (upstream name, k)."""
-
 
 class Ascent:
-    """Hands every node an encoder state that is high enough and covers its rows.
+    """Climbs as far as the nodes ask, with the texts that they ask for.
+
+    The texts of the batch are kept in parts, every text in one of them. A part climbs as a whole; it is split where
+    only some of its texts have to go on.
 
     Args:
         encoder: The encoder.
         features: Of the batch.
         rows: All token rows.
-        common: The highest layer that some node needs for all texts; up to there nothing is pruned.
+        common: The highest layer that some node needs for all texts; up to there nothing is split.
     """
 
     def __init__(self, encoder: Encoder, features: Features, rows: Rows, common: int) -> None:
         self.encoder, self.common = encoder, common
-        self.states: dict[Pruning, State] = {frozenset(): encoder.embed(features, rows)}
+        self.parts: list[State] = [encoder.embed(features, rows)]
 
-    def climb(self, layer: int, pruning: Pruning, alive: Tensor) -> State:
-        """The state for a node.
+    def climb(self, layer: int, alive: Tensor) -> None:
+        """Reach a layer.
 
         Args:
-            layer: The highest layer that it reads.
-            pruning: What has pruned its rows.
-            alive: Token rows that are left to it. Shape: [tokens], bool.
+            layer: The layer.
+            alive: Token rows for which it is needed; texts go on as a whole. Shape: [tokens], bool.
         """
-        if layer <= self.common:
-            pruning = frozenset()
-        if pruning not in self.states:
-            self.states[pruning] = self._fork(pruning, alive)
-        self.states[pruning] = self.encoder.advance(self.states[pruning], layer)
-        return self.states[pruning]
+        self.parts = [after for part in self.parts for after in self._climb(part, layer, alive)]
 
-    def _fork(self, pruning: Pruning, alive: Tensor) -> State:
-        nearest = max((known for known in self.states if known <= pruning), key=len)
-        if not nearest:
-            self.states[nearest] = self.encoder.advance(self.states[nearest], self.common)
-        state = self.states[nearest]
-        return self.encoder.narrow(state, alive if state.index is None else alive[state.index])
+    def read(self, layer: int) -> Tensor:
+        """States of a layer that has been reached, zero where it was not needed. Shape: [tokens, width]."""
+        reached = [(part, *part.layers[layer]) for part in self.parts if len(part.layers) > layer]
+        distinct = {id(states): (part, states, index) for part, states, index in reached}
+        if len(distinct) == 1:
+            return reached[0][0].read(layer)
+        read = reached[0][1].new_zeros(reached[0][0].total, reached[0][1].shape[1])
+        for _, states, index in distinct.values():
+            read = read if index is None else read.index_copy(0, index, states)
+        return read
+
+    def _climb(self, part: State, layer: int, alive: Tensor) -> list[State]:
+        part = self.encoder.advance(part, min(layer, self.common))
+        if len(part.layers) > layer:
+            return [part]
+        keep = _whole_texts(alive if part.index is None else alive[part.index], part.rows)
+        if not keep.any():
+            return [part]
+        if keep.all():
+            return [self.encoder.advance(part, layer)]
+        return [self.encoder.advance(self.encoder.narrow(part, keep), layer), self.encoder.narrow(part, ~keep)]
+
+
+def _whole_texts(alive: Tensor, rows: Rows) -> Tensor:
+    """Rows whose text has a row that is alive. Shape: [rows], bool."""
+    texts = torch.zeros(rows.size, dtype=torch.bool, device=alive.device)
+    texts[rows.parent[alive]] = True
+    return texts[rows.parent]

@@ -34,7 +34,7 @@ class Distributions:
                 return self.soft
             return torch.where(self.known[:, None], self.gold.to(self.soft.dtype), self.soft)
         hard = functional.one_hot(self.soft.argmax(-1), self.soft.shape[-1]).to(self.soft.dtype)
-        return hard if source == "hard" else hard + self.soft - self.soft.detach()
+        return hard if source == "hard" else hard + (self.soft - self.soft.detach())
 
 
 class LabelEmbedding(nn.Module):

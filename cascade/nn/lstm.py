@@ -60,7 +60,7 @@ class BiLSTM(nn.Module):
 
 
 def _initialize(name: str, parameter: nn.Parameter) -> None:
-    """Uniform weights by Glorot and Bengio's bound and a forget bias of 1 (Jozefowicz et al. 2015; JMT, section 5.2)."""
+    """Uniform weights by Glorot and Bengio's bound, a forget bias of 1 (Jozefowicz et al. 2015; JMT, section 5.2)."""
     with torch.no_grad():
         if "weight" in name:
             hidden = parameter.shape[0] // 4

@@ -157,6 +157,11 @@ class NodeModule(nn.Module):
         self.hidden_width = self.recurrent.width if self.recurrent is not None else self.decoder.hidden_width
 
     @property
+    def incoming(self) -> int:
+        """Width of what encoder and edges bring, before pool and recurrent layer."""
+        return (0 if self.reading is None else self.reading.width) + _width(self.early) + _width(self.late)
+
+    @property
     def highest(self) -> int:
         """The highest encoder layer that it needs."""
         return 0 if self.reading is None else self.reading.highest

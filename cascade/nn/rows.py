@@ -98,10 +98,10 @@ class Rows:
         """
         if self.longest <= SHORT:
             return [(torch.arange(len(self), device=self.parent.device), self)] if len(self) else []
-        octave = (self.longest / self.lengths.clamp(min=SHORT).float()).log2().floor().long()[self.group]
+        octaves = (self.longest / self.lengths.clamp(min=SHORT).float()).log2().floor().long()
         parts = []
-        for i in octave.unique().tolist():
-            places = (octave == i).nonzero().squeeze(1)
+        for octave in sorted(set(octaves.tolist())):
+            places = (octaves == octave)[self.group].nonzero().squeeze(1)
             parts.append((places, Rows(parent=self.parent[places], alive=self.alive[places], size=self.size)))
         return parts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,7 +43,7 @@ class Task(ABC):
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels)
     takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments, Candidates)
     main_score: ClassVar[str | None] = None
-    """Key of the one score that stands for the task when the best model is chosen; None: the first that `score` gives."""
+    """Key of the score that stands for the task when the best model is chosen; None: the first that `score` gives."""
 
     @abstractmethod
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
@@ -117,12 +118,16 @@ class Task(ABC):
         raise NotImplementedError
 
     def keep(self, output: Output) -> Tensor:
-        """Scores by which `Candidates` edges keep rows. Shape: [rows]."""
+        """The task's own scores, by which `Candidates` edges keep rows and which they hand on. Shape: [rows]."""
+        raise NotImplementedError
+
+    def gold_rows(self, targets: Mapping[str, Tensor]) -> Tensor:
+        """Rows that are right, which `Candidates(gold=True)` edges keep in any case. Shape: [rows], bool."""
         raise NotImplementedError
 
     def ids(self, labels: Iterable[str | None]) -> np.ndarray:
         """Numbers of labels; None and labels outside the vocabulary are `MISSING`. Shape: [labels], int64."""
-        numbers = {label: i for i, label in enumerate(self.vocabulary)}
+        numbers = _numbers(self.vocabulary)
         return np.array([MISSING if x is None else numbers.get(x, MISSING) for x in labels], dtype=np.int64)
 
     def require(self, label: str) -> int:
@@ -132,11 +137,17 @@ class Task(ABC):
             LabelError: The task does not know it.
         """
         if label not in self.vocabulary:
+            known = ", ".join(self.vocabulary[:8]) + (", ..." if len(self.vocabulary) > 8 else "")
             raise LabelError(
                 f"task {self.name!r} does not know the label {label!r}; it was initialized with "
-                f"{len(self.vocabulary)} labels ({', '.join(self.vocabulary[:8])}, ...): initialize it again with this one"
+                f"{len(self.vocabulary)} labels ({known}): initialize it again with this one"
             )
         return self.vocabulary.index(label)
+
+
+@lru_cache(maxsize=64)
+def _numbers(labels: tuple[str, ...]) -> dict[str, int]:
+    return {label: i for i, label in enumerate(labels)}
 
 
 @dataclass(kw_only=True)

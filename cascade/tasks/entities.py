@@ -36,7 +36,7 @@ class Entities(SpanTagging):
 
     def unknown(self, doc: Doc) -> np.ndarray:
         """Tokens that are neither inside nor outside of an entity. Shape: [tokens of the Doc], bool."""
-        unknown: np.ndarray = doc.to_array([ENT_IOB]).reshape(-1) == 0
+        unknown: np.ndarray = doc.to_array(ENT_IOB) == 0
         return unknown
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Lemmas(Classification):
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
         """Set the lemmas; white space is its own lemma. The probability is that of the most probable tree."""
-        orth, strings = doc.to_array([ORTH]).reshape(-1), doc.vocab.strings
+        orth, strings = doc.to_array(ORTH), doc.vocab.strings
         forms = orth[documents.tokens(doc)].tolist()
         cases = [(form, *trees) for form, trees in zip(forms, predictions["label"].tolist(), strict=True)]
         lemmas = {case: strings.add(self._lemma(strings[case[0]], case[1:])) for case in set(cases)}

@@ -24,6 +24,8 @@ from cascade.nn.structs import trees
 from cascade.tasks.base import Predictions, Task
 
 ROOT = "ROOT"
+SPACE = "dep"
+"""Relation of white-space tokens, as spaCy's parser sets it."""
 
 
 @dataclass(kw_only=True)
@@ -49,7 +51,7 @@ class Parsing(Task):
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Every relation that occurs."""
-        return sorted({token.dep_ for doc in docs for token in doc if token.dep_ and not token.is_space})
+        return sorted({relation for doc in docs for relation in _relations(doc) if relation is not None})
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """The decoder named by `decoder`."""
@@ -62,20 +64,18 @@ class Parsing(Task):
         return {name: np.full(rows, MISSING, dtype=np.int64) for name in ("head", "label")}
 
     def targets(self, doc: Doc) -> Targets | None:
-        """Heads as row offsets (0: the root) and relations; None where the Doc has no tree."""
-        if not doc.has_annotation("DEP") or not doc.has_annotation("HEAD"):
+        """Heads as row offsets (0: the root) and relations; None where no token has a relation.
+
+        spaCy has no head without a relation, so a token without one has no gold; nor has one that hangs on white space.
+        """
+        places, relations = documents.tokens(doc), _relations(doc)
+        if all(relation is None for relation in relations):
             return None
-        places = documents.tokens(doc)
-        row = np.full(len(doc), -1, dtype=np.int64)
-        row[places] = np.arange(len(places))
-        offsets, relations = doc.to_array([HEAD, DEP]).astype(np.uint64).T
-        heads = row[np.arange(len(doc)) + offsets.astype(np.int64)][places]
-        known = (heads >= 0) & (relations[places] != 0)
-        strings = doc.vocab.strings
-        return {
-            "head": np.where(known, heads - np.arange(len(places)), MISSING),
-            "label": self.ids(strings[r] if r else None for r in relations[places]),
-        }
+        rows = np.full(len(doc), -1, dtype=np.int64)
+        rows[places] = np.arange(len(places))
+        heads = rows[places + doc.to_array(HEAD).astype(np.int64)[places]]
+        known = (heads >= 0) & np.array([relation is not None for relation in relations])
+        return {"head": np.where(known, heads - np.arange(len(places)), MISSING), "label": self.ids(relations)}
 
     def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
         """-log p(head) - log p(relation | gold head), each the mean over its rows with gold.
@@ -125,39 +125,34 @@ class Parsing(Task):
         return logits.masked_fill(is_root != (heads == 0)[:, None], float("-inf"))
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
-        """Set heads and relations; a white-space token depends on the word before it (the first word, where none is)."""
+        """Set heads and relations; a white-space token depends on the word before it, or else on the first one."""
         if len(doc) and (overwrite or not doc.has_annotation("DEP")):
-            places = documents.tokens(doc)
-            heads = np.zeros(len(doc), dtype=np.int64)
-            labels = np.zeros(len(doc), dtype=np.uint64)
-            if len(places):
-                heads[:] = places[np.maximum(np.searchsorted(places, np.arange(len(doc)), side="right") - 1, 0)]
-                heads[places] = places[np.arange(len(places)) + predictions["head"]]
-            labels[:] = doc.vocab.strings.add("dep")
-            labels[places] = documents.strings(doc, self.vocabulary)[predictions["label"]]
-            offsets = (heads - np.arange(len(doc))).astype(np.uint64)
-            doc.from_array([HEAD, DEP], np.stack([offsets, labels], axis=1))
+            places, numbers = documents.tokens(doc), np.arange(len(doc))
+            words = np.sort(places) if len(places) else numbers[:1]
+            heads = words[np.maximum(np.searchsorted(words, numbers, side="right") - 1, 0)]
+            heads[places] = places[np.arange(len(places)) + predictions["head"]]
+            add = doc.vocab.strings.add
+            labels = np.full(len(doc), add(SPACE), dtype=np.uint64)
+            labels[places] = documents.lookup(predictions["label"], lambda number: add(self.vocabulary[number]))
+            documents.assign(doc, [HEAD, DEP], np.stack([(heads - numbers).astype(np.uint64), labels], axis=1))
         return {"probabilities": predictions["probability"]}
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`dep_uas`, `dep_las`, `dep_las_per_type`; punctuation does not count, as in spaCy's own parser score."""
-        scores: dict[str, Any] = Scorer.score_deps(
-            examples,
-            "dep",
-            getter=_relation,
-            ignore_labels=("p", "punct"),
-            missing_values=frozenset([0]),
-            has_annotation=_has_tree,
-        )
+        scores: dict[str, Any] = Scorer.score_deps(examples, "dep", getter=_lower, ignore_labels=("p", "punct"))
         return scores
 
 
-def _relation(token: Token, attribute: str) -> str:
-    return token.vocab.strings[getattr(token, attribute)].lower()
+def _relations(doc: Doc) -> list[str | None]:
+    """Relations of the rows; None where there is none."""
+    values = doc.to_array(DEP)[documents.tokens(doc)].tolist()
+    names = {value: doc.vocab.strings[value] or None for value in set(values)}
+    return [names[value] for value in values]
 
 
-def _has_tree(doc: Doc) -> bool:
-    return bool(doc.has_annotation("DEP"))
+def _lower(token: Token, attribute: str) -> str:
+    name: str = token.vocab.strings[getattr(token, attribute)]
+    return name.lower()
 
 
 def _inside(offsets: Tensor, rows: Any) -> tuple[Tensor, Tensor]:

@@ -41,12 +41,17 @@ class Sentences(Classification):
         return ("I", "S")
 
     def targets(self, doc: Doc) -> Targets | None:
-        """1 where a sentence starts; None where no boundary is known."""
-        if len(doc) == 0 or not doc.has_annotation("SENT_START"):
+        """1 where a sentence starts; None where no boundary is known.
+
+        A sentence that starts with white space starts at its first word, and every text starts one.
+        """
+        places = documents.tokens(doc)
+        if len(places) == 0 or not doc.has_annotation("SENT_START"):
             return None
-        starts = doc.to_array([SENT_START]).astype(np.int64).reshape(-1)[documents.tokens(doc)]
-        label = np.where(starts == 0, MISSING, (starts == 1).astype(np.int64))
-        label[0] = 1
+        values = doc.to_array(SENT_START).astype(np.int64)
+        started = np.cumsum(values == 1)[places]
+        label = np.where(np.diff(started, prepend=0) > 0, 1, np.where(values[places] == 0, MISSING, 0))
+        label[np.isin(places, _first_words(doc))] = 1
         return {"label": label}
 
     def starts(self, output: Output) -> Tensor:
@@ -58,12 +63,16 @@ class Sentences(Classification):
         return targets["label"] == 1, targets["label"] != MISSING
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
-        """Set the boundaries; white space belongs to the sentence before it."""
-        starts = predictions["label"] == 1
+        """Set the boundaries; white space belongs to the sentence before it, in front of all words to the first."""
+        places = documents.tokens(doc)
+        starts = np.zeros(len(doc), dtype=bool)
+        starts[places] = predictions["label"] == 1
+        starts[_first_words(doc)] = True
+        if len(places):
+            starts[: places.min() + 1] = False
         starts[:1] = True
         values = np.where(starts, 1, -1).astype(np.int64).astype(np.uint64)
-        inside = int(np.int64(-1).astype(np.uint64))
-        documents.write(doc, SENT_START, values, space=inside, overwrite=overwrite)
+        documents.write(doc, SENT_START, values[places], space=values[documents.spaces(doc)], overwrite=overwrite)
         return {"probabilities": predictions["probability"]}
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
@@ -75,3 +84,7 @@ class Sentences(Classification):
         scores: dict[str, Any] = Scorer.score_spans(examples, "sents", has_annotation=has_boundaries)
         del scores["sents_per_type"]
         return scores
+
+
+def _first_words(doc: Doc) -> list[int]:
+    return [int(text[0]) for text in documents.texts(doc) if len(text)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from spacy.attrs import IDS
+from spacy.morphology import Morphology
 from spacy.parts_of_speech import IDS as UNIVERSAL
 from spacy.scorer import Scorer
-from spacy.tokens import Doc, MorphAnalysis
+from spacy.tokens import Doc, Token
 from spacy.training import Example
 
 from cascade import docs as documents
@@ -18,6 +18,7 @@ from cascade.data.batches import Targets
 from cascade.tasks.base import Classification, Predictions
 
 SPACE = {"TAG": "_SP", "POS": "SPACE", "MORPH": ""}
+"""Values of white-space tokens, as spaCy sets them."""
 
 
 @dataclass(kw_only=True)
@@ -41,39 +42,37 @@ class Tagging(Classification):
 
     def targets(self, doc: Doc) -> Targets | None:
         """Numbers of the values; None where no token has one."""
-        if not doc.has_annotation(self.attribute):
-            return None
-        return {"label": self.ids(self._values(doc))}
+        values = self._values(doc)
+        return None if all(value is None for value in values) else {"label": self.ids(values)}
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
-        """Set the attribute; white space gets `_SP` and `SPACE`."""
-        if self.attribute == "MORPH":
-            add = doc.vocab.morphology.add
-            values = np.array([add(label) for label in self.vocabulary], dtype=np.uint64)
-            space = add("")
-        else:
-            values = documents.strings(doc, self.vocabulary)
-            if self.attribute == "POS":
-                values = np.array([UNIVERSAL[label] for label in self.vocabulary], dtype=np.uint64)
-            space = UNIVERSAL["SPACE"] if self.attribute == "POS" else doc.vocab.strings.add("_SP")
-        documents.write(doc, IDS[self.attribute], values[predictions["label"]], space=space, overwrite=overwrite)
+        """Set the attribute; white space gets `_SP`, `SPACE` or no features."""
+        value: Callable[[str], int] = {
+            "TAG": doc.vocab.strings.add,
+            "POS": UNIVERSAL.__getitem__,
+            "MORPH": doc.vocab.morphology.add,
+        }[self.attribute]
+        values = documents.lookup(predictions["label"], lambda number: value(self.vocabulary[number]))
+        documents.write(doc, IDS[self.attribute], values, space=value(SPACE[self.attribute]), overwrite=overwrite)
         return {"probabilities": predictions["probability"]}
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`tag_acc`, `pos_acc` or `morph_acc` as spaCy's Scorer defines them."""
-        if self.attribute != "MORPH":
-            return Scorer.score_token_attr(examples, self.attribute.lower())
-        scores: dict[str, Any] = Scorer.score_token_attr(examples, "morph", getter=_morph)
+        getter = _features if self.attribute == "MORPH" else getattr
+        scores: dict[str, Any] = Scorer.score_token_attr(examples, self.attribute.lower(), getter=getter)
         return scores
 
     def _values(self, doc: Doc) -> list[str | None]:
-        places = documents.tokens(doc)
+        """Values of the rows; None where there is none."""
+        strings, values = doc.vocab.strings, doc.to_array(self.attribute)[documents.tokens(doc)].tolist()
+        names: dict[int, str | None] = {value: strings[value] for value in set(values)}
+        names[0] = None
         if self.attribute == "MORPH":
-            return [str(doc[int(i)].morph) if doc[int(i)].has_morph() else None for i in places]
-        strings = doc.vocab.strings
-        return [strings[v] or None for v in doc.to_array([self.attribute]).reshape(-1)[places]] if len(doc) else []
+            names[strings[Morphology.EMPTY_MORPH]] = ""
+        return [names[value] for value in values]
 
 
-def _morph(token: Any, attribute: str) -> int:
-    morph: MorphAnalysis = getattr(token, attribute)
-    return morph.key
+def _features(token: Token, attribute: str) -> int:
+    morph: Any = token.morph
+    key: int = morph.key
+    return key

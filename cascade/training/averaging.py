@@ -11,8 +11,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 def moving_average(model: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average of a model's weights; buffers are copied.
 
-    While few steps have been taken, the decay of step n is (1 + n) / (10 + n), so that the first weights, which are
-    random, are soon forgotten.
+    After the first update it is the weights themselves. Update n (from 0) then decays it by (1 + n) / (10 + n), until
+    that reaches `decay`: so the random weights of the beginning are soon forgotten.
 
     Args:
         model: The model; the average is a copy of it, `.module`.
@@ -21,9 +21,7 @@ def moving_average(model: nn.Module, decay: float) -> AveragedModel:
 
     def update(average: Any, current: Any, taken: Tensor | int) -> None:
         n = int(taken)
-        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(average, current, n)
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(average, current, n)  # type: ignore[no-untyped-call]
 
     averaged = AveragedModel(model, multi_avg_fn=update)
-    for parameter in averaged.parameters():
-        parameter.requires_grad_(False)
-    return averaged
+    return averaged.requires_grad_(False)

@@ -24,11 +24,11 @@ class Checkpoint:
     """Everything that a run needs to go on.
 
     Args:
-        state: What JSON can hold.
+        plain: What JSON can hold.
         tensors: Tensors by name, in named sets; a set becomes one safetensors file.
     """
 
-    state: Mapping[str, Any]
+    plain: Mapping[str, Any]
     tensors: Mapping[str, Mapping[str, Tensor]]
 
 
@@ -62,7 +62,7 @@ class Checkpoints:
             self.fresh.mkdir(parents=True)
             for name, tensors in checkpoint.tensors.items():
                 _write(self.fresh / f"{name}.safetensors", safetensors.torch.save(_apart(tensors)))
-            _write(self.fresh / STATE, json.dumps(checkpoint.state, indent=1).encode("utf8"))
+            _write(self.fresh / STATE, json.dumps(checkpoint.plain, indent=1).encode("utf8"))
             self._swap()
         except OSError as error:
             shutil.rmtree(self.fresh, ignore_errors=True)
@@ -78,13 +78,13 @@ class Checkpoints:
             TrainingError: It cannot be read.
         """
         try:
-            state = json.loads((self.folder / STATE).read_bytes())
+            plain = json.loads((self.folder / STATE).read_bytes())
             tensors = {p.stem: safetensors.torch.load_file(p) for p in self.folder.glob("*.safetensors")}
         except (OSError, ValueError, SafetensorError) as error:
             raise TrainingError(
                 f"cannot read the checkpoint {self.folder}: {error}; remove the folder to start again"
             ) from error
-        return Checkpoint(state, tensors)
+        return Checkpoint(plain, tensors)
 
     def _swap(self) -> None:
         shutil.rmtree(self.old, ignore_errors=True)

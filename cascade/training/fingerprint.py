@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 
 from cascade.errors import TrainingError
 from cascade.model import CascadeModel
+from cascade.registry import graph_to_config
 from cascade.training.corpus import Corpus
 
 
@@ -21,13 +22,15 @@ def fingerprint(model: CascadeModel, corpora: Sequence[Corpus], settings: Mappin
         model: The initialized model.
         corpora: What it is trained on.
         settings: The trainer's settings.
+
+    Raises:
+        ConfigError: The graph has a part whose class is not registered, so that no model could be saved either.
     """
-    graph = model.graph
-    parts: dict[str, Any] = {"encoder": graph.encoder}
-    for name in graph.order():
-        parts[f"task {name}"] = graph.task(name)
-        parts[f"labels of {name}"] = model.task(name).vocabulary
-        parts |= {f"edges {upstream} -> {name}": edges for upstream, edges in graph.edges_into(name).items()}
+    config = graph_to_config(model.graph)
+    parts: dict[str, Any] = {"encoder": config["encoder"]}
+    for name, task in config["tasks"].items():
+        parts |= {f"task {name}": task, f"labels of {name}": model.labels[name]}
+        parts |= {f"edges {upstream} -> {name}": edges for upstream, edges in config["edges"].get(name, {}).items()}
     for i, corpus in enumerate(corpora):
         parts[f"corpus {i}"] = (corpus.name, digest(corpus.train), digest(corpus.dev))
     return {key: _described(value) for key, value in {**parts, **settings}.items()}

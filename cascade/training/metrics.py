@@ -32,4 +32,6 @@ class Metrics:
         """Keep only the first lines: those that the run had written when its checkpoint was made."""
         lines = self.path.read_text(encoding="utf8").splitlines(keepends=True) if self.path.exists() else []
         if len(lines) > rows:
-            self.path.write_text("".join(lines[:rows]), encoding="utf8")
+            shorter = self.path.with_name(f".{self.path.name}.tmp")
+            shorter.write_text("".join(lines[:rows]), encoding="utf8")
+            shorter.replace(self.path)

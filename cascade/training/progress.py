@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-COLUMNS = f"{'epoch':>5} {'step':>7}  {'task':<14} {'loss':>9}  {'main score':<24} {'best':>6}"
+HEAD = ("epoch", "step", "task", "loss", "score", "")
+LAYOUT = "{:>5} {:>7}  {:<16} {:>9}  {:<18} {}"
 
 
 class Display:
@@ -17,7 +18,6 @@ class Display:
 
     Args:
         console: Where they go; the bar is left out where that is no terminal.
-        total: Steps of the whole run, as far as is known.
     """
 
     def __init__(self, console: Console) -> None:
@@ -28,28 +28,39 @@ class Display:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show bar and table head."""
-        self.print(f"{COLUMNS}\n{'-' * len(COLUMNS)}")
+        """Show the table's head, and the bar while the run goes."""
+        self._line(*HEAD)
         with self.bar:
             yield
 
     def start(self, epoch: int, done: int, total: int) -> None:
-        """An epoch begins, or goes on after `done` of its steps."""
+        """An epoch begins, or goes on after `done` of its updates."""
         self.bar.reset(self._epoch, total=total, completed=done, epoch=epoch + 1)
 
     def advance(self) -> None:
-        """A step is done."""
+        """An update has been taken."""
         self.bar.advance(self._epoch)
 
     def row(self, row: Mapping[str, Any], *, best: bool) -> None:
-        """An evaluation, as in `metrics.jsonl`."""
+        """An evaluation: a line for every task, and one for the figure that chooses the best model.
+
+        Args:
+            row: As in `metrics.jsonl`.
+            best: Whether it is the best so far.
+        """
         for task in dict.fromkeys([*row["losses"], *row["main"]]):
-            loss = f"{row['losses'][task]:9.4f}" if task in row["losses"] else f"{'-':>9}"
-            score = f"{row['keys'][task]} {100 * row['main'][task]:.2f}" if task in row["main"] else "-"
-            self.print(f"{row['epoch']:>5} {row['step']:>7}  {task:<14} {loss}  {score:<24}")
-        if row["score"] is not None:
-            self.print(f"{row['epoch']:>5} {row['step']:>7}  {'total':<14} {'':>9}  {100 * row['score']:<24.2f} {'*' if best else '':>6}")
+            loss = f"{row['losses'][task]:.4f}" if task in row["losses"] else ""
+            score = f"{row['keys'][task]:<10} {_percent(row['main'].get(task))}" if task in row["main"] else ""
+            self._line(row["epoch"], row["step"], task, loss, score, "")
+        self._line(row["epoch"], row["step"], "", "", f"{'total':<10} {_percent(row['score'])}", "best" if best else "")
 
     def print(self, text: str) -> None:
         """A line of text."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def _line(self, *cells: object) -> None:
+        self.print(LAYOUT.format(*cells).rstrip())
+
+
+def _percent(score: float | None) -> str:
+    return "" if score is None else f"{100 * score:6.2f}"

@@ -63,7 +63,12 @@ class Successive(Regularizer):
     _anchors: dict[str, dict[str, Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def begin(self, model: CascadeModel, *, sweeps: bool) -> None:
-        """Take all snapshots."""
+        """Take all snapshots.
+
+        Raises:
+            TrainingError: A pattern fits no parameter.
+        """
+        _require_matches(self.strengths, [name for name, _ in model.named_parameters()])
         named = [(name, p, first_match(self.strengths, name, self.strength)) for name, p in model.named_parameters()]
         penalized = {name: (p, delta) for name, p, delta in named if p.requires_grad and delta}
         order = model.graph.order()
@@ -108,7 +113,7 @@ class L2(Regularizer):
     A step for task k counts the matrices of the encoder, of k and of all its ancestors.
 
     Args:
-        strengths: lambda by pattern of the parameter's name (`nodes.*.recurrent.*`); the first that fits, none: no penalty.
+        strengths: lambda by pattern (`nodes.*.recurrent.*`), the first that fits the name; no penalty without one.
     """
 
     strengths: Mapping[str, float]
@@ -139,6 +144,14 @@ class L2(Regularizer):
 def first_match(strengths: Mapping[str, float], name: str, default: float) -> float:
     """The strength of the first pattern that fits a name."""
     return next((value for pattern, value in strengths.items() if fnmatchcase(name, pattern)), default)
+
+
+def _require_matches(patterns: Iterable[str], names: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise TrainingError(
+                f"regularizer: no parameter that it is for fits {pattern!r}; names are such as {names[-1]}"
+            )
 
 
 def _within(parameters: Mapping[str, tuple[Tensor, float]], nodes: Iterable[str]) -> dict[str, tuple[Tensor, float]]:

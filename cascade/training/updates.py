@@ -74,7 +74,7 @@ class Updates:
 
     def _objective(self, step: Step, number: int) -> Tensor | None:
         """Losses and penalties of a batch; None if it has no gold after all. Shape: []."""
-        batch = self.model.batch(step.docs, targets=self.model.graph.order())
+        batch = self.model.batch(step.docs, targets=self._read(step.tasks))
         with self.accelerator.autocast():
             losses = self.model.losses(batch, step.tasks)
         if not losses:
@@ -83,12 +83,39 @@ class Updates:
         self._count(dict(zip(losses, stacked.detach().tolist(), strict=True)), number)
         return stacked.sum() + sum(r.penalty(step.tasks) for r in self.regularizers)
 
+    def _read(self, tasks: Sequence[str]) -> list[str]:
+        """The tasks whose gold is read: those that are trained, and upstream ones, whose edges may carry gold."""
+        wanted = {*tasks, *self.model.graph.ancestors(tasks)}
+        return [name for name in self.model.graph.order() if name in wanted]
+
     def _count(self, values: Mapping[str, float], number: int) -> None:
         for task, value in values.items():
             if not math.isfinite(value):
                 raise TrainingError(
-                    f"the loss of task {task!r} is {value} at step {number}: lower the learning rate or clip the gradient "
-                    "(clip=), and look for Docs whose gold cannot be right"
+                    f"the loss of task {task!r} is {value} at update {number}: lower the learning rate, clip the "
+                    "gradient (clip=), or look for Docs whose gold cannot be right"
                 )
             self.losses[task][0] += value
             self.losses[task][1] += 1.0
+
+    def tensors(self) -> dict[str, Mapping[str, Tensor]]:
+        """What a checkpoint has to keep, in named sets."""
+        states = self.optimizer.state_dict()["state"]
+        moments = {f"{i}.{name}": v for i, own in states.items() for name, v in own.items() if isinstance(v, Tensor)}
+        sets: dict[str, Mapping[str, Tensor]] = {"model": self.model.state_dict(), "optimizer": moments}
+        if self.average is not None:
+            sets["average"] = self.average.state_dict()
+        return sets | {f"regularizer{i}": r.state_dict() for i, r in enumerate(self.regularizers)}
+
+    def restore(self, sets: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take up what `tensors` gave."""
+        self.model.load_state_dict(dict(sets["model"]))
+        if self.average is not None:
+            self.average.load_state_dict(dict(sets["average"]))
+        states: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key, tensor in sets["optimizer"].items():
+            place, name = key.split(".", 1)
+            states[int(place)][name] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": dict(states)})
+        for i, regularizer in enumerate(self.regularizers):
+            regularizer.load_state_dict(sets[f"regularizer{i}"])

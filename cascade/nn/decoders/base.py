@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -29,6 +29,10 @@ class Output:
     scores: Mapping[str, Tensor]
     decoder: Decoder
     candidates: Tensor
+
+    def float(self) -> Output:
+        """The same with its scores in single precision, as losses need them."""
+        return replace(self, scores={name: score.float() for name, score in self.scores.items()})
 
 
 class Decoder(nn.Module, ABC):

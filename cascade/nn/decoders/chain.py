@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cascade.nn.decoders.base import Classifier
 from cascade.nn.rows import MISSING, Rows
-from cascade.nn.structs.chain import LinearChain
+from cascade.nn.structs.chain import LinearChain, Posterior
 from cascade.nn.structs.iobes import Allowed
 
 Scores = Mapping[str, Tensor]
@@ -76,9 +76,14 @@ class CrfTagger(ConstrainedTagger):
         """Score rows; `logits`, and outside of training `marginals` and `continuations`, have the shape [n, tags]."""
         scores = super().forward(states, rows)
         if not self.training:
-            posterior = self.chain.posterior(rows.pad(scores["logits"]), rows.mask)
-            scores |= {name: rows.flatten(padded) for name, padded in posterior._asdict().items()}
+            scores |= self.posterior(scores, rows)._asdict()
         return scores
+
+    def posterior(self, scores: Scores, rows: Rows) -> Posterior:
+        """Marginals, with gradient, and continuations. Shape of both: [n, tags]."""
+        if "continuations" in scores:
+            return Posterior(scores["marginals"], scores["continuations"])
+        return Posterior(*map(rows.flatten, self.chain.posterior(rows.pad(scores["logits"]), rows.mask)))
 
     def loss(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
         """Negative log likelihood per row with gold; see `cascade.nn.structs.chain.nll`."""
@@ -87,13 +92,11 @@ class CrfTagger(ConstrainedTagger):
 
     def marginals(self, scores: Scores, rows: Rows) -> Tensor:
         """Probability of every tag at every row, with gradient. Shape: [n, tags]."""
-        if "marginals" in scores:
-            return scores["marginals"]
-        return rows.flatten(self.chain.marginals(rows.pad(scores["logits"]), rows.mask))
+        return self.posterior(scores, rows).marginals
 
     def conditionals(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
-        """Probability of every tag given the tag before it, with scores from outside of training. Shape: [n]."""
-        logits, continuations = rows.pad(scores["logits"]), rows.pad(scores["continuations"])
+        """Probability of every tag given the tag before it. Shape: [n]."""
+        logits, continuations = rows.pad(scores["logits"]), rows.pad(self.posterior(scores, rows).continuations)
         return rows.flatten(self.chain.conditionals(logits, rows.pad(tags), rows.mask, continuations))
 
     def _inside(self, tags: Tensor, rows: Rows) -> Tensor:

@@ -76,18 +76,19 @@ class WordPieces:
         )
         rows: list[list[int]] = []
         owners: list[int] = []
-        read: list[tuple[Indices, Indices, Indices]] = []
+        read = [np.zeros((3, 0), dtype=np.int64)]
         first = 0
         for number, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
             pieces, size = encoding.ids, len(encoding)
             starts = window_starts(size, room=self.room, stride=self.stride)
             best = best_windows(starts, size)
             place = np.arange(size) - starts[best] + len(self.before)
-            read.append((best + len(rows), place, np.array(encoding.word_ids, dtype=np.int64) + first))
+            token = np.array(encoding.word_ids, dtype=np.int64) + first
+            read.append(np.stack([best + len(rows), place, token]))
             rows += [[*self.before, *pieces[start : start + self.room], *self.after] for start in starts]
             owners += [number] * len(starts)
             first += len(text)
-        window, place, token = (np.concatenate([np.zeros(0, dtype=np.int64), *part]) for part in _columns(read))
+        window, place, token = np.concatenate(read, axis=1)
         ids, mask = self._padded(rows)
         parts = {"ids": ids, "mask": mask, "text": owners, "window": window, "place": place, "token": token}
         return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
@@ -98,10 +99,6 @@ class WordPieces:
         ids = np.full(mask.shape, self.padding, dtype=np.int64)
         ids[mask] = [piece for row in rows for piece in row]
         return ids, mask.astype(np.int64)
-
-
-def _columns(rows: list[tuple[Indices, Indices, Indices]]) -> tuple[list[Indices], list[Indices], list[Indices]]:
-    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Convolutional:
 class HashedParts(nn.Module):
     """Vectors of a word's hashed parts, each the sum of two rows that the two halves of its hash name.
 
-    Two parts that meet in one row hardly ever meet in the other (Serra and Karatzoglou 2017, section 3).
+    Two parts that meet in one row hardly ever meet in the other (Serra and Karatzoglou 2017).
 
     Args:
         buckets: Rows of the table.

@@ -101,7 +101,7 @@ class Vocabulary(nn.Module):
         size: Words at most. The buffers have this size whatever the texts, so that a saved model can be rebuilt.
         minimum: How often a word must occur.
         alpha: Strength of word dropout: a word that occurred n times is taken for unknown with probability
-            alpha / (alpha + n) in training (Kiperwasser and Goldberg 2016, section 4.1).
+            alpha / (alpha + n) in training (Kiperwasser and Goldberg 2016).
     """
 
     hashes: Tensor

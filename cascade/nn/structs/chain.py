@@ -1,7 +1,7 @@
 """Linear-chain conditional random fields over padded batches (Lafferty et al. 2001).
 
 A sequence of tags y scores ``start[y1] + sum_t emissions[t, yt] + sum_t transitions[y(t-1), yt] + end[yT]``. All of it
-is computed in log space, in single precision at least, and vectorised over rows and tags.
+is computed in log space, sums in double precision where the device has it, and vectorised over rows and tags.
 
 Everywhere: ``emissions`` is ``[n, L, C]``; ``mask`` is boolean ``[n, L]``, true on the first tokens of a row and false
 on its padding; a row of length zero is legal, has one (empty) sequence of score 0, and gives no loss. A function takes
@@ -10,6 +10,7 @@ on its padding; a row of length zero is legal, has one (empty) sequence of score
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -22,8 +23,7 @@ FORBIDDEN = -1e4
 """Score of a transition, start or end that is not allowed: finite, because -inf makes NaN gradients."""
 
 _CONTRADICTED = -1e6
-"""Score of a tag that the annotation rules out, so far below `FORBIDDEN` that gold which breaks the constraints keeps
-its own score."""
+"""Score of a tag that partial annotation rules out."""
 
 
 class Potentials(NamedTuple):
@@ -44,8 +44,9 @@ def log_partition(emissions: Tensor, mask: Tensor, potentials: Potentials) -> Te
     """Log of the summed exponentiated scores of all tag sequences, ``[n]`` (forward algorithm)."""
     if not mask.shape[1]:
         return emissions.new_zeros(len(mask))
-    last = _forward(_prepare(emissions, mask), mask, potentials)[-1]
-    return _log_sum(last + potentials.end).masked_fill(~mask[:, 0], 0.0)
+    emissions = _prepare(emissions, mask)
+    last = _forward(emissions, mask, potentials)[-1]
+    return (last + potentials.end).logsumexp(dim=1).masked_fill(~mask[:, 0], 0.0).to(emissions.dtype)
 
 
 def score(emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials) -> Tensor:
@@ -63,8 +64,9 @@ def score(emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials)
     if not mask.shape[1]:
         return emissions.new_zeros(len(mask))
     tags = tags.masked_fill(~mask, 0)
+    chosen = _prepare(emissions, mask).gather(2, tags.unsqueeze(2)).squeeze(2)
     steps = potentials.transitions[tags[:, :-1], tags[:, 1:]].masked_fill(~mask[:, 1:], 0.0)
-    total = _prepare(emissions, mask).gather(2, tags.unsqueeze(2)).squeeze(2).sum(1) + steps.sum(1)
+    total = chosen.sum(1) + steps.sum(1)
     last = tags.gather(1, (mask.sum(1, keepdim=True) - 1).clamp(min=0)).squeeze(1)
     return (total + potentials.start[tags[:, 0]] + potentials.end[last]).masked_fill(~mask[:, 0], 0.0)
 
@@ -85,13 +87,22 @@ def nll(emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials) -
     Returns:
         A scalar; 0 where nothing is annotated.
     """
-    missing = tags == MISSING
-    gold = tags.masked_fill(missing | ~mask, 0).unsqueeze(2)
-    fits = torch.zeros_like(emissions, dtype=torch.bool).scatter_(2, gold, True) | missing.unsqueeze(2)
-    emissions = _widen(emissions)
-    both = torch.cat([emissions, emissions.masked_fill(~fits, _CONTRADICTED)])
-    everything, annotated = log_partition(both, torch.cat([mask, mask]), potentials).chunk(2)
-    return (everything - annotated).sum() / (mask & ~missing).sum().clamp(min=1)
+    known = mask & (tags != MISSING)
+    annotated = known.any(dim=1)
+    emissions, tags, mask, known = emissions[annotated], tags[annotated], mask[annotated], known[annotated]
+    gold = score(emissions, tags.masked_fill(~known, 0), mask, potentials)
+    partial = (mask & ~known).any(dim=1).nonzero().squeeze(1)
+    if len(partial):
+        fits = _fitting(emissions[partial], tags[partial], known[partial])
+        gold = gold.index_copy(0, partial, log_partition(fits, mask[partial], potentials))
+    return (log_partition(emissions, mask, potentials) - gold).sum() / known.sum().clamp(min=1)
+
+
+def _fitting(emissions: Tensor, tags: Tensor, known: Tensor) -> Tensor:
+    """Emissions of which only those that fit the annotation are left."""
+    gold = tags.masked_fill(~known, 0).unsqueeze(2)
+    fits = torch.zeros_like(emissions, dtype=torch.bool).scatter_(2, gold, True) | ~known.unsqueeze(2)
+    return _widen(emissions).masked_fill(~fits, _CONTRADICTED)
 
 
 @torch.no_grad()
@@ -140,7 +151,8 @@ def posterior(emissions: Tensor, mask: Tensor, potentials: Potentials) -> Poster
     emissions = _prepare(emissions, mask)
     forward = torch.stack(_forward(emissions, mask, potentials), dim=1)
     backward = torch.stack(_backward(emissions, mask, potentials), dim=1)
-    return Posterior((forward + backward).softmax(dim=2).masked_fill(~mask.unsqueeze(2), 0.0), backward)
+    marginals = (forward + backward).softmax(dim=2).masked_fill(~mask.unsqueeze(2), 0.0)
+    return Posterior(marginals.to(emissions.dtype), backward.to(emissions.dtype))
 
 
 def conditionals(
@@ -171,11 +183,20 @@ def _widen(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
-def _log_sum(scores: Tensor) -> Tensor:
-    # torch.logsumexp, but several times faster: exp is slow where it underflows, which next to FORBIDDEN is the rule.
-    # What lies 80 below the maximum changes no digit.
-    highest = scores.detach().amax(dim=-1, keepdim=True)
-    return (scores - highest).clamp(min=-80.0).exp().sum(dim=-1).log() + highest.squeeze(-1)
+def _double(tensor: Tensor) -> Tensor:
+    """In double precision, which keeps apart what single precision would take for 0; Apple's GPUs do not have it."""
+    return _widen(tensor) if tensor.device.type == "mps" else tensor.double()
+
+
+def _advance(sums: Tensor, weights: Tensor) -> Tensor:
+    """Log of ``exp(sums) @ weights``: one step of all chains with one exp a tag instead of one a pair of tags.
+
+    Tags that lie too far below the best for their sum to be held are raised to what can be held.
+    """
+    limit = torch.finfo(sums.dtype).tiny
+    highest = sums.detach().amax(dim=-1, keepdim=True)
+    reached = (sums - highest).clamp(min=math.log(limit) + 1.0).exp() @ weights
+    return reached.clamp(min=limit).log() + highest
 
 
 def _prepare(emissions: Tensor, mask: Tensor) -> Tensor:
@@ -184,21 +205,20 @@ def _prepare(emissions: Tensor, mask: Tensor) -> Tensor:
 
 def _forward(emissions: Tensor, mask: Tensor, potentials: Potentials) -> list[Tensor]:
     """Log sums ``[n, C]`` over all beginnings that end in a tag; padding repeats the last token's."""
-    first, *rest = emissions.unbind(1)
-    into = potentials.transitions.T.contiguous()
-    sums = [potentials.start + first]
+    first, *rest = _double(emissions).unbind(1)
+    weights = _double(potentials.transitions).exp()
+    sums = [_double(potentials.start) + first]
     for emission, alive in zip(rest, mask.T[1:, :, None], strict=True):
-        reached = _log_sum(sums[-1].unsqueeze(1) + into) + emission
-        sums.append(torch.where(alive, reached, sums[-1]))
+        sums.append(torch.where(alive, _advance(sums[-1], weights) + emission, sums[-1]))
     return sums
 
 
 def _backward(emissions: Tensor, mask: Tensor, potentials: Potentials) -> list[Tensor]:
     """Log sums ``[n, C]`` over all continuations after a tag; padding holds the end scores."""
-    sums = [potentials.end.expand(len(mask), -1)]
-    for emission, alive in zip(emissions.unbind(1)[:0:-1], mask.T[1:, :, None].flip(0), strict=True):
-        reached = _log_sum((sums[-1] + emission).unsqueeze(1) + potentials.transitions)
-        sums.append(torch.where(alive, reached, potentials.end))
+    weights, end = _double(potentials.transitions).exp().T, _double(potentials.end)
+    sums = [end.expand(len(mask), -1)]
+    for emission, alive in zip(_double(emissions).unbind(1)[:0:-1], mask.T[1:, :, None].flip(0), strict=True):
+        sums.append(torch.where(alive, _advance(sums[-1] + emission, weights), end))
     return sums[::-1]
 
 

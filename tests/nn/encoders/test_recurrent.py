@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 
 from cascade.nn.encoders import Embedding, Recurrent
@@ -30,7 +32,7 @@ def test_every_token_sees_its_whole_text() -> None:
     encoder = build().eval()
     state = encoder.embed(encoder.features(TEXTS), ROWS)
     states = state.carry.detach().requires_grad_()
-    reached = encoder.step(state.reached(states, states).__class__(ROWS, None, 5, state.layers, states)).read(1)
+    reached = encoder.step(dataclasses.replace(state, carry=states)).read(1)
     for token in range(5):
         (gradient,) = torch.autograd.grad(reached[token].sum(), states, retain_graph=True)
         assert gradient.any(1).tolist() == (ROWS.parent == ROWS.parent[token]).tolist()

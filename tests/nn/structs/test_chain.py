@@ -66,6 +66,24 @@ def test_score_is_its_definition() -> None:
     torch.testing.assert_close(chain.score(emissions, tags, mask, potentials), torch.stack(expected))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_conditionals_by_brute_force(seed: int) -> None:
+    emissions, mask, potentials = problem(seed=seed)
+    tags = torch.randint(C, mask.shape)
+    continuations = chain.posterior(emissions, mask, potentials).continuations
+    found = chain.conditionals(emissions, tags, mask, potentials, continuations)
+    for i, length in enumerate(LENGTHS):
+        sequences, scores = enumerate_row(emissions[i], length, potentials)
+        for t in range(length):
+            given_before, both = (
+                torch.tensor([s[start:stop] == tuple(tags[i, start:stop].tolist()) for s in sequences])
+                for start, stop in ((max(t - 1, 0), t), (max(t - 1, 0), t + 1))
+            )
+            expected = scores[both].logsumexp(0) - scores[given_before].logsumexp(0)
+            assert found[i, t].item() == pytest.approx(expected.exp().item())
+    assert (found[~mask] == 1).all()
+
+
 @given(
     st.lists(st.lists(st.sampled_from([MISSING, *range(C)]), max_size=4), min_size=1, max_size=3), st.integers(0, 99)
 )
@@ -134,6 +152,7 @@ def test_rows_without_tokens(lengths: list[int]) -> None:
     assert chain.nll(emissions, tags, mask, potentials).item() == 0.0
     assert chain.viterbi(emissions, mask, potentials).shape == mask.shape
     assert chain.marginals(emissions, mask, potentials).shape == emissions.shape
+    assert chain.conditionals(emissions, tags, mask, potentials, emissions).shape == mask.shape
 
 
 def test_padding_reaches_nothing() -> None:

@@ -1,0 +1,74 @@
+"""Readers by name, for files with gold annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cascade.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+
+class Reader(StrEnum):
+    """What a file with gold annotation can be read as."""
+
+    CONLLU = "conllu"
+    CONLL2000 = "conll2000"
+    ENTITIES = "entities"
+    UNER = "uner"
+    SICK = "sick"
+    DOCBIN = "docbin"
+
+
+_SUFFIXES = {".conllu": Reader.CONLLU, ".conllu.gz": Reader.CONLLU, ".spacy": Reader.DOCBIN, ".iob2": Reader.UNER}
+_DATASETS = {"ewt": Reader.CONLLU, "conll2000": Reader.CONLL2000, "sick": Reader.SICK}
+
+
+def guess(file: str) -> Reader:
+    """The reader for a file, by its suffix, or by its data set in the table of `cascade data list`.
+
+    Raises:
+        ConfigError: Neither tells.
+    """
+    if Path(file).is_dir():
+        return Reader.DOCBIN
+    by_suffix = [reader for suffix, reader in _SUFFIXES.items() if file.endswith(suffix)]
+    by_name = _DATASETS.get(file.split("/")[0]) if file.count("/") == 1 and not Path(file).exists() else None
+    found = by_suffix[0] if by_suffix else by_name
+    if found is None:
+        raise ConfigError(
+            f"{file}: the name does not tell how to read it, expected one that ends in {', '.join(_SUFFIXES)}; name "
+            f"one of {', '.join(Reader)} with --reader"
+        )
+    return found
+
+
+def read(file: str, reader: Reader, nlp: Language) -> Iterator[Doc]:
+    """Read a file.
+
+    Args:
+        file: Its path, for `docbin` also that of a folder, or a name of `cascade data list`.
+        reader: `conllu` makes documents of ten sentences; `conll2000` reads chunks; `entities` reads the word from the
+            first column and the entity from the last, `uner` as Universal NER has them; `sick` splits the pairs by the
+            pipeline's tokenizer.
+        nlp: The pipeline that gives the vocabulary.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    from cascade.components import readers
+
+    made = {
+        Reader.CONLLU: lambda: readers.conllu(file),
+        Reader.CONLL2000: lambda: readers.columns(file),
+        Reader.ENTITIES: lambda: readers.columns(file, into="ents"),
+        Reader.UNER: lambda: readers.columns(file, into="ents", word=1, label=2, separator="\t", comments=True),
+        Reader.SICK: lambda: readers.sick(file),
+        Reader.DOCBIN: lambda: readers.docbin(file),
+    }
+    return made[reader]().read(nlp)

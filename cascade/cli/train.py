@@ -1,0 +1,38 @@
+"""`cascade train`: a config in, a model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cascade.cli.console import print_scores
+from cascade.cli.output import write_json
+from cascade.cli.overrides import parse_overrides
+from cascade.errors import TrainingError
+
+
+def train(
+    context: typer.Context,
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A config file, or the name of a shipped pipeline.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where the best model, checkpoint and log go.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that DIR holds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores of the best model as JSON.")] = False,
+) -> None:
+    """Train a pipeline. Settings of the config are changed by --section.key value, such as --paths.train ewt/train.
+
+    The best model is DIR/best; the progress goes to standard error, the scores of the best model to standard output.
+    """
+    overrides = parse_overrides(context.args)
+    if not resume and output.exists() and (output.is_file() or any(output.iterdir())):
+        raise TrainingError(f"{output} is there already: go on with --resume, or name a new folder with --output")
+
+    from cascade.config import read_config, trainer_from_config
+
+    scores = trainer_from_config(read_config(config, overrides)).fit(output, resume=resume)
+    best = str(output / "best")
+    if as_json:
+        write_json({"model": best, "scores": scores})
+    else:
+        print_scores(best, scores)

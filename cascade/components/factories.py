@@ -1,0 +1,137 @@
+"""Factories: what `nlp.add_pipe` and configs call the pipes. spaCy finds them by entry points, without an import."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacy.language import Language
+
+from cascade import storage
+from cascade.components.pipe import CascadePipe
+from cascade.components.scorers import Scorer
+from cascade.components.shim import make_model
+from cascade.config import find
+from cascade.errors import ConfigError
+from cascade.graph import TaskGraph
+from cascade.model import CascadeModel
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model": None,
+    "graph": None,
+    "tasks": None,
+    "given": [],
+    "overwrite": True,
+    "device": None,
+    "words": 4000,
+    "scorer": {"@scorers": "cascade.Scorer.v1"},
+}
+PROBABILITIES = "doc._.cascade"
+
+
+@Language.factory("cascade", default_config=DEFAULT_CONFIG, assigns=[PROBABILITIES])
+def make_cascade(
+    nlp: Language,
+    name: str,
+    model: str | None,
+    graph: TaskGraph | None,
+    tasks: list[str] | None,
+    given: list[str],
+    overwrite: bool,
+    device: str | None,
+    words: int,
+    scorer: Scorer | None,
+) -> CascadePipe:
+    """Make a pipe for any graph.
+
+    Args:
+        nlp: The pipeline.
+        name: The component's name.
+        model: A shipped pipeline by name, or a model folder. It is read when a new pipeline is made and never again: a
+            saved pipeline carries its weights.
+        graph: The graph of a pipe that is to be trained.
+        tasks: See `CascadePipe`.
+        given: See `CascadePipe`.
+        overwrite: See `CascadePipe`.
+        device: See `CascadePipe`.
+        words: See `CascadePipe`.
+        scorer: See `CascadePipe`.
+
+    Raises:
+        ConfigError: Both model and graph are named, or there is no such model.
+        GraphError: The graph cannot work.
+        ModelError: The model cannot be read.
+    """
+    if model is not None and graph is not None:
+        raise ConfigError(
+            f"component {name!r} names a model, {model!r}, and a graph: keep one and set the other to null"
+        )
+    module = None if graph is None else CascadeModel(graph)
+    if model is not None and not _is_saved(nlp, name):
+        module = storage.load(find(model))
+    return CascadePipe(
+        nlp.vocab,
+        make_model(module),
+        name,
+        tasks=tasks,
+        given=given,
+        overwrite=overwrite,
+        device=device,
+        words=words,
+        keep=model is not None,
+        scorer=scorer,
+    )
+
+
+def _is_saved(nlp: Language, name: str) -> bool:
+    """Whether the component's weights follow from disk: spacy.load hands over the saved meta before it makes pipes."""
+    return name in nlp._meta.get("components", ())
+
+
+def _register(name: str, *, model: str | None, assigns: list[str], scores: list[str], others: list[str]) -> None:
+    """Register a factory for a shipped graph, so that spaCy knows what it assigns and scores.
+
+    Args:
+        name: The factory's name.
+        model: The default model.
+        assigns: Attributes that it sets.
+        scores: Main scores, one a task, of equal weight.
+        others: Scores that it gives besides.
+    """
+    Language.factory(
+        name,
+        default_config={**DEFAULT_CONFIG, "model": model},
+        assigns=[*assigns, PROBABILITIES],
+        default_score_weights={**dict.fromkeys(scores, 1 / len(scores)), **dict.fromkeys(others)},
+        func=make_cascade,
+    )
+
+
+MORPHOLOGY = ["token.tag", "token.pos", "token.morph", "token.lemma"]
+MORPHOLOGY_SCORES = ["tag_acc", "pos_acc", "morph_acc", "lemma_acc"]
+SENTENCES = ["token.is_sent_start", "doc.sents"]
+SENTENCE_PARTS = ["sents_p", "sents_r"]
+TREES = ["token.head", "token.dep"]
+TREE_PARTS = ["dep_uas", "dep_las_per_type"]
+CHUNK_PARTS = ["chunk_p", "chunk_r", "chunk_per_type"]
+
+_register(
+    "en_cascade_sm",
+    model="en_cascade_sm",
+    assigns=[*SENTENCES, *MORPHOLOGY, "doc.spans", *TREES],
+    scores=["sents_f", *MORPHOLOGY_SCORES, "chunk_f", "dep_las"],
+    others=[*SENTENCE_PARTS, *CHUNK_PARTS, *TREE_PARTS],
+)
+_register(
+    "cascade_ud",
+    model=None,
+    assigns=[*SENTENCES, *MORPHOLOGY, *TREES],
+    scores=["sents_f", *MORPHOLOGY_SCORES, "dep_las"],
+    others=[*SENTENCE_PARTS, *TREE_PARTS],
+)
+_register(
+    "cascade_jmt",
+    model=None,
+    assigns=["token.tag", "doc.spans", *TREES, "doc.cats"],
+    scores=["tag_acc", "chunk_f", "dep_las", "relatedness_pearson", "entailment_acc"],
+    others=[*CHUNK_PARTS, *TREE_PARTS, "relatedness_mse"],
+)

@@ -1,0 +1,29 @@
+"""Device and precision, by accelerate."""
+
+from __future__ import annotations
+
+from accelerate import Accelerator
+
+from cascade.errors import TrainingError
+
+
+def accelerator(precision: str, *, cpu: bool) -> Accelerator:
+    """What moves tensors, casts them, and runs the backward pass.
+
+    Args:
+        precision: `no` or `bf16`.
+        cpu: Whether to stay on the CPU where there is a GPU.
+
+    Raises:
+        TrainingError: The process has used another device or precision, or several processes have been launched.
+    """
+    try:
+        made = Accelerator(mixed_precision=precision, cpu=cpu)
+    except ValueError as error:
+        raise TrainingError(
+            f"precision={precision!r}, cpu={cpu}: {error} (accelerate keeps to one device and one precision in a "
+            "process: train with others in a new one)"
+        ) from error
+    if made.num_processes > 1:
+        raise TrainingError(f"training runs in one process, got {made.num_processes}: start it without a launcher")
+    return made

@@ -1,0 +1,91 @@
+"""How far a run goes, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How far a run goes, and when it pauses.
+
+    Args:
+        epochs: Epochs at most.
+        accumulate: Batches per update.
+        evaluate_every: Epochs between evaluations.
+        evaluate_steps: Updates between evaluations, instead.
+        checkpoint_every: Updates between checkpoints, besides the one at the end of every epoch.
+        patience: Evaluations without a better score after which the run ends.
+        score_weights: See `total_score`.
+        seed: What everything random comes from.
+    """
+
+    epochs: int
+    accumulate: int
+    evaluate_every: int
+    evaluate_steps: int | None
+    checkpoint_every: int | None
+    patience: int | None
+    score_weights: Mapping[str, float]
+    seed: int
+
+    def evaluates(self, position: Position) -> bool:
+        """Whether the model is to be evaluated now; always at the end of the last epoch."""
+        if position.epoch == self.epochs:
+            return True
+        if self.evaluate_steps is not None:
+            return position.total % self.evaluate_steps == 0
+        return position.update == 0 and position.epoch % self.evaluate_every == 0
+
+    def checkpoints(self, position: Position) -> bool:
+        """Whether a checkpoint is to be written now."""
+        every = self.checkpoint_every
+        return position.update == 0 or self.over(position) or (every is not None and position.total % every == 0)
+
+    def over(self, position: Position) -> bool:
+        """Whether nothing is left to do."""
+        out_of_patience = self.patience is not None and position.stale >= self.patience
+        return position.epoch >= self.epochs or out_of_patience
+
+    def progress(self, position: Position, updates: int) -> float:
+        """The share of the whole training that lies before the middle of the next update.
+
+        Args:
+            position: Where the run stands.
+            updates: Updates of the current epoch.
+        """
+        return (position.epoch + (position.update + 0.5) / updates) / self.epochs
+
+
+@dataclass
+class Position:
+    """Where a run stands.
+
+    Args:
+        epoch: Epoch, from 0.
+        update: Updates taken in this epoch.
+        total: Updates taken in all.
+        rows: Lines of the log.
+        best: The best score so far; None before the first one.
+        stale: Evaluations since then.
+        scores: What the best model scored, by spaCy's keys.
+    """
+
+    epoch: int = 0
+    update: int = 0
+    total: int = 0
+    rows: int = 0
+    best: float | None = None
+    stale: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def advance(self, updates: int) -> None:
+        """One update further.
+
+        Args:
+            updates: Updates of the current epoch; after the last, the next epoch begins.
+        """
+        self.total += 1
+        self.update = (self.update + 1) % updates
+        self.epoch += self.update == 0
