@@ -1,22 +1,25 @@
 """Directed acyclic graphs of NLP tasks over one shared encoder: trained end to end, run as one spaCy component.
 
-    import cascade as cs
+import cascade as cs
 """
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
-from cascade import config, data, errors, registry, storage, tasks, testing
-from cascade.components.loading import load
-from cascade.evaluation import evaluate
-from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
-from cascade.model import CascadeModel
-from cascade.nn import encoders
-from cascade.training import curves, optimizers, regularizers, schedules
-from cascade.training.batching import Batches
-from cascade.training.corpus import Corpus
-from cascade.training.trainer import Trainer
+if TYPE_CHECKING:
+    from cascade import config, data, errors, registry, storage, tasks, testing
+    from cascade.components.loading import load
+    from cascade.evaluation.evaluate import evaluate
+    from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
+    from cascade.model import CascadeModel
+    from cascade.nn import encoders
+    from cascade.training import curves, optimizers, regularizers, schedules
+    from cascade.training.batching import Batches
+    from cascade.training.corpus import Corpus
+    from cascade.training.trainer import Trainer
 
 __version__ = version("cascade-nlp")
 
@@ -48,3 +51,44 @@ __all__ = [
     "tasks",
     "testing",
 ]
+
+# Each is imported when it is first asked for: torch and spaCy take seconds, which `cascade --help` should not.
+_PLACES = {
+    "Batches": "cascade.training.batching:Batches",
+    "Candidates": "cascade.graph:Candidates",
+    "CascadeModel": "cascade.model:CascadeModel",
+    "Corpus": "cascade.training.corpus:Corpus",
+    "Hidden": "cascade.graph:Hidden",
+    "Labels": "cascade.graph:Labels",
+    "Mix": "cascade.graph:Mix",
+    "Recurrent": "cascade.graph:Recurrent",
+    "Scheduled": "cascade.graph:Scheduled",
+    "Segments": "cascade.graph:Segments",
+    "TaskGraph": "cascade.graph:TaskGraph",
+    "Trainer": "cascade.training.trainer:Trainer",
+    "config": "cascade.config",
+    "curves": "cascade.training.curves",
+    "data": "cascade.data",
+    "encoders": "cascade.nn.encoders",
+    "errors": "cascade.errors",
+    "evaluate": "cascade.evaluation.evaluate:evaluate",
+    "load": "cascade.components.loading:load",
+    "optimizers": "cascade.training.optimizers",
+    "registry": "cascade.registry",
+    "regularizers": "cascade.training.regularizers",
+    "schedules": "cascade.training.schedules",
+    "storage": "cascade.storage",
+    "tasks": "cascade.tasks",
+    "testing": "cascade.testing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'cascade' has no attribute {name!r}")
+    value = globals()[name] = resolve_name(_PLACES[name])
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import spacy
 from confection import Config, ConfigValidationError
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from cascade import registry, storage
@@ -109,17 +110,18 @@ def trainer_from_config(config: Mapping[str, Any]) -> Trainer:
         config: What `read_config` gives.
 
     Raises:
-        ConfigError: Parts of it do not resolve; the message lists all of them.
-        DataError: A corpus cannot be read.
+        ConfigError: Parts of it do not resolve, or corpora cannot be read; the message lists all of them.
+        TrainingError: A setting of the trainer makes no sense.
     """
     problems: list[str] = []
     model = _collect(problems, model_from_config, config)
-    readers = {split: _collect(problems, _readers, config, split) for split in ("train", "dev")}
     make = _collect(problems, _section, config, "cascade.trainer")
-    lang = _collect(problems, _section, config, "nlp.lang")
-    if problems or model is None or make is None or lang is None:
+    nlp = _collect(problems, _blank, config)
+    train, dev = (_collect(problems, _readers, config, split) for split in ("train", "dev"))
+    corpora = None if nlp is None or train is None or dev is None else _corpora(problems, train, dev, nlp)
+    if problems or make is None:
         raise ConfigError("\n".join(problems))
-    trainer: Trainer = make(model, corpora=_corpora(readers["train"] or {}, readers["dev"] or {}, spacy.blank(lang)))
+    trainer: Trainer = make(model, corpora=corpora)
     return trainer
 
 
@@ -139,7 +141,7 @@ def model_from_config(config: Mapping[str, Any]) -> CascadeModel:
         )
     settings = components[found[0]]
     if settings.get("graph"):
-        return CascadeModel(graph_from_config(settings["graph"]))
+        return CascadeModel(graph_from_config(settings["graph"], where=f"components.{found[0]}.graph"))
     return storage.load(find(settings["model"]))
 
 
@@ -185,7 +187,7 @@ def _section(config: Mapping[str, Any], name: str) -> Any:
         if not isinstance(value, Mapping) or value.get(key) is None:
             raise ConfigError(f"the config lacks {name}")
         value = value[key]
-    return from_config(value) if isinstance(value, Mapping) else value
+    return from_config(value, where=name) if isinstance(value, Mapping) else value
 
 
 def _readers(config: Mapping[str, Any], split: str) -> dict[str, Reader]:
@@ -195,11 +197,26 @@ def _readers(config: Mapping[str, Any], split: str) -> dict[str, Reader]:
     return parts
 
 
-def _corpora(train: Mapping[str, Reader], dev: Mapping[str, Reader], nlp: Language) -> Sequence[Corpus]:
-    def read(readers: Mapping[str, Reader], name: str) -> list[Any]:
+def _blank(config: Mapping[str, Any]) -> Language:
+    """An empty pipeline of the config's language."""
+    lang = _section(config, "nlp.lang")
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise ConfigError(f"nlp.lang: spaCy has no language {lang!r}: name one such as en, or xx for any") from error
+
+
+def _corpora(
+    problems: list[str], train: Mapping[str, Reader], dev: Mapping[str, Reader], nlp: Language
+) -> Sequence[Corpus]:
+    def read(readers: Mapping[str, Reader], name: str) -> list[Doc]:
         return [example.reference for example in readers[name](nlp)] if name in readers else []
 
-    return [Corpus(name=name, train=read(train, name), dev=read(dev, name)) for name in dict.fromkeys([*train, *dev])]
+    strangers = ", ".join(name for name in dev if name not in train)
+    if strangers:
+        problems.append(f"[corpora.dev] has {strangers}, which [corpora.train] with {', '.join(train)} does not have")
+    parts = {name: [_collect(problems, read, readers, name) or [] for readers in (train, dev)] for name in train}
+    return [Corpus(name=name, train=docs[0], dev=docs[1]) for name, docs in parts.items()]
 
 
 register_all(registry.batches, [batching.Batches])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import cache
+from itertools import chain
+from typing import cast
 
-import numpy as np
 import torch
 from spacy.tokens import Doc
 from torch import Tensor, nn
 
 from cascade import docs as documents
-from cascade.data.batches import Batch, collate
+from cascade.data.batches import UNITS, Batch, collate
 from cascade.errors import GraphError, ModelError
-from cascade.graph import Candidates, Labels, TaskGraph, arrival_unit
-from cascade.graph.units import carried_unit
-from cascade.nn.ascent import Ascent, Pruning
+from cascade.graph import Candidates, TaskGraph, arrival_unit
+from cascade.nn.ascent import Ascent
 from cascade.nn.decoders.base import Output
 from cascade.nn.edges import Distributions
 from cascade.nn.encoders.base import Encoder
@@ -38,6 +39,9 @@ class CascadeModel(nn.Module):
     def __init__(self, graph: TaskGraph) -> None:
         super().__init__()
         self.graph = deepcopy(graph).validate()
+        problems = [problem for name in self.graph.names() for problem in _unusable(self.task(name))]
+        if problems:
+            raise GraphError(problems)
         self.lang = "xx"
         self.epoch = 0
         self.nodes = nn.ModuleDict()
@@ -56,6 +60,10 @@ class CascadeModel(nn.Module):
         """The task of that name."""
         task: Task = self.graph.task(name)
         return task
+
+    def node(self, name: str) -> NodeModule:
+        """The module of the task of that name."""
+        return cast(NodeModule, self.nodes[name])
 
     def initialize(self, docs: Sequence[Doc], *, labels: Mapping[str, Sequence[str]] | None = None) -> CascadeModel:
         """Collect labels, work out widths, build every module; once.
@@ -76,7 +84,7 @@ class CascadeModel(nn.Module):
         if missing:
             raise GraphError([f"task {n!r} finds no label in {len(docs)} Docs: none has gold for it" for n in missing])
         self.build(found)
-        self.lang = docs[0].vocab.lang if docs else self.lang
+        self.lang = next((doc.vocab.lang for doc in docs), "") or self.lang
         self.encoder.prepare([doc[int(i)].text for i in text] for doc in docs for text in documents.texts(doc))
         return self
 
@@ -88,59 +96,42 @@ class CascadeModel(nn.Module):
             assets: Files that the encoder saved with the model.
 
         Raises:
-            GraphError: Edges of one group have unlike widths.
+            GraphError: Widths do not fit.
         """
-        self.encoder: Encoder = self.graph.encoder.build(assets)
+        encoder: Encoder = self.graph.encoder.build(assets)
+        nodes: dict[str, NodeModule] = {}
         for name in self.graph.order():
             task = self.task(name)
             task.vocabulary = tuple(labels[name])
-            self.nodes[name] = self._node(name, task)
+            try:
+                nodes[name] = self._build_node(task, nodes, encoder.widths)
+            except GraphError as error:
+                raise GraphError([f"task {name!r}: {problem}" for problem in error.problems]) from None
+        self.encoder = encoder
+        self.nodes.update(nodes)
 
-    def _node(self, name: str, task: Task) -> NodeModule:
-        links = []
-        for upstream, edges in self.graph.edges_into(name).items():
-            source = self.task(upstream)
-            width = self.nodes[upstream].hidden_width
-            links += [
-                Link(
-                    upstream,
-                    edge,
-                    int(width),
-                    len(source.vocabulary),
-                    carried_unit(edge, source),
-                    arrival_unit(edge, source, task),
-                )
-                for edge in edges
-            ]
-        self._check_groups(name, links)
+    def _build_node(self, task: Task, nodes: Mapping[str, NodeModule], widths: Sequence[int]) -> NodeModule:
+        links = [
+            Link(
+                upstream=upstream,
+                edge=edge,
+                width=nodes[upstream].hidden_width,
+                classes=len(self.task(upstream).vocabulary),
+                arrives=arrival_unit(edge, self.task(upstream), task),
+            )
+            for upstream, edges in self.graph.edges_into(task.name).items()
+            for edge in edges
+        ]
         return NodeModule(
             task.layer,
             links,
-            self.encoder.widths,
+            widths,
             reads=task.reads,
             unit=task.unit,
             pool=getattr(task, "pool", "max"),
             compare=getattr(task, "compare", "absolute"),
             build=lambda width: task.build(width, task.vocabulary),
         )
-
-    @staticmethod
-    def _check_groups(name: str, links: Iterable[Link]) -> None:
-        widths: dict[str, dict[str, int]] = {}
-        for link in links:
-            group = getattr(link.edge, "group", None)
-            if group is not None:
-                width = link.edge.width if isinstance(link.edge, Labels) else link.width
-                widths.setdefault(group, {})[link.upstream] = width
-        problems = [
-            f"task {name!r}: the edges of group {group!r} are added, so they need one width, got "
-            + ", ".join(f"{width} from {upstream}" for upstream, width in ends.items())
-            + ": set width= on Labels alike"
-            for group, ends in widths.items()
-            if len(set(ends.values())) > 1
-        ]
-        if problems:
-            raise GraphError(problems)
 
     def batch(self, docs: Sequence[Doc], *, targets: Iterable[str] = ()) -> Batch:
         """Make a batch on the model's device.
@@ -169,19 +160,19 @@ class CascadeModel(nn.Module):
             Outputs by task, upstream tasks among them.
         """
         self._require_initialized()
-        graph = self.graph.closure(tasks)
-        prunings = {name: self._pruning(graph, name) for name in graph}
-        highest = {name: self.nodes[name].highest for name in graph}
-        common = max((highest[n] for n in graph if not prunings[n]), default=0)
+        graph, given = self.graph.closure(tasks), set(given)
+        order = graph.order()
+        pruned = _pruned(graph, order)
+        common = max((self.node(name).highest for name in order if name not in pruned), default=0)
         ascent = Ascent(self.encoder, batch.features, batch.rows["token"], common)
         outputs: dict[str, Output] = {}
         layouts: dict[str, Layout] = {}
-        given = set(given)
-        for name in graph.order():
-            layouts[name] = self._layout(graph, name, batch, outputs, layouts)
-            state = ascent.climb(highest[name], prunings[name], layouts[name].rows["token"].alive)
-            upstream = {u: self._upstream(u, outputs[u], batch, u in given) for u in graph.edges_into(name)}
-            outputs[name] = self.nodes[name](state, upstream, layouts[name], self.epoch)
+        upstream: dict[str, Upstream] = {}
+        for name in order:
+            node, layout = self.node(name), self._layout(name, batch, outputs, layouts, given)
+            ascent.climb(node.highest, layout.rows["token"].alive)
+            layouts[name], outputs[name] = layout, node(ascent.read, upstream, layout, self.epoch)
+            upstream[name] = self._upstream(name, outputs[name], batch, given)
         return outputs
 
     def losses(self, batch: Batch, tasks: Iterable[str]) -> dict[str, Tensor]:
@@ -214,29 +205,22 @@ class CascadeModel(nn.Module):
         """
         given = tuple(given)
         wanted = [name for name in (self.graph.order() if tasks is None else tasks) if name not in given]
-        results: list[dict[str, Predictions]] = [{} for _ in docs]
         if not docs or not wanted:
-            return results
-        batch = self.batch(docs, targets=[*given, *self._annotated()])
+            return [{} for _ in docs]
+        batch = self.batch(docs, targets=dict.fromkeys([*given, *self._annotated(wanted)]))
         with self._evaluating(), torch.inference_mode():
             outputs = self(batch, wanted, given=given)
             decoded = {name: self.task(name).decode(outputs[name]) for name in wanted}
-        for name, predictions in decoded.items():
-            for key, values in predictions.items():
-                for result, part in zip(results, batch.split(self.task(name).unit, np.asarray(values)), strict=True):
-                    result.setdefault(name, {})[key] = part  # type: ignore[index]
-        return results
+        cut = {
+            name: {key: batch.split(self.task(name).unit, values) for key, values in predictions.items()}
+            for name, predictions in decoded.items()
+        }
+        return [{name: {key: v[i] for key, v in own.items()} for name, own in cut.items()} for i in range(len(docs))]
 
-    def _annotated(self) -> list[str]:
-        """Tasks whose annotation some edge reads at prediction."""
-        return list(
-            {
-                u
-                for u, _, edges in self.graph.edges(data="edges")
-                for edge in edges
-                if getattr(edge, "predict", None) == "gold"
-            }
-        )
+    def _annotated(self, tasks: Iterable[str]) -> list[str]:
+        """Tasks whose annotation some edge on the way to the named tasks reads at prediction."""
+        edges = self.graph.closure(tasks).edges(data="edges")
+        return [up for up, _, bundle in edges if any(getattr(edge, "predict", None) == "gold" for edge in bundle)]
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -247,48 +231,44 @@ class CascadeModel(nn.Module):
         finally:
             self.train(before)
 
-    @staticmethod
-    def _pruning(graph: TaskGraph, name: str) -> Pruning:
-        behind = {*graph.ancestors([name]), name}
-        return frozenset(
-            (u, edge.k)
-            for u, d, edges in graph.edges(data="edges")
-            if d in behind
-            for edge in edges
-            if isinstance(edge, Candidates)
-        )
-
     def _layout(
-        self, graph: TaskGraph, name: str, batch: Batch, outputs: Mapping[str, Output], layouts: Mapping[str, Layout]
+        self,
+        name: str,
+        batch: Batch,
+        outputs: Mapping[str, Output],
+        layouts: Mapping[str, Layout],
+        given: Collection[str],
     ) -> Layout:
-        """The rows that are left to a node: what its upstream nodes had, less what `Candidates` edges prune."""
-        upstream = graph.edges_into(name)
-        pruned = [layouts[u] for u in upstream if layouts[u].added]
-        layout = pruned[-1] if pruned else Layout(batch.rows, batch.pairs)
+        """The rows that are left to a node: what its upstream nodes all had, less what `Candidates` edges prune."""
+        upstream = self.graph.edges_into(name)
+        layout = Layout(batch.rows, batch.pairs)
+        for source in upstream:
+            layout = layout.meet(layouts[source]) if layouts[source].added else layout
         for source, edges in upstream.items():
+            task, targets = self.task(source), batch.targets.get(source)
             for edge in edges:
                 if isinstance(edge, Candidates):
-                    task = self.task(source)
-                    forced = None
-                    if edge.gold and self.training and source in batch.targets:
-                        forced = task.gold_rows(batch.targets[source])
-                    layout = layout.prune(task.unit, task.keep(outputs[source]), edge.k, forced)
+                    forced = source in given or (edge.gold and self.training)
+                    gold = task.gold_rows(targets) if forced and targets is not None else None
+                    layout = layout.prune(source, task.unit, task.keep(outputs[source]), edge.k, gold)
         return layout
 
-    def _upstream(self, name: str, output: Output, batch: Batch, given: bool) -> Upstream:
+    def _upstream(self, name: str, output: Output, batch: Batch, given: Collection[str]) -> Upstream:
+        """What other nodes may read of a node; what they ask for is computed once."""
         task, targets = self.task(name), batch.targets.get(name)
 
+        @cache
         def labels() -> Distributions:
             soft = task.distribution(output)
             if targets is None:
                 return Distributions(soft)
-            gold, known = task.gold(targets)
-            choice = Distributions(soft, gold, known)
-            return Distributions(choice.choose("gold")) if given else choice
+            choice = Distributions(soft, *task.gold(targets))
+            return Distributions(choice.choose("gold")) if name in given else choice
 
+        @cache
         def starts(source: str) -> Tensor:
             predicted = task.starts(output)
-            if targets is None or not (given or source == "gold"):
+            if targets is None or not (name in given or source == "gold"):
                 return predicted
             gold, known = task.gold_starts(targets)
             return torch.where(known, gold, predicted)
@@ -298,3 +278,22 @@ class CascadeModel(nn.Module):
     def _require_initialized(self) -> None:
         if not self.initialized:
             raise ModelError("the model has no weights yet: call model.initialize(docs), train it, or load a saved one")
+
+
+def _unusable(task: Task) -> list[str]:
+    problems = []
+    if hasattr(nn.ModuleDict(), task.name):
+        problems.append(f"task {task.name!r} is called like a method of torch modules: give it another name")
+    for unit in {task.unit, task.reads} - set(UNITS):
+        problems.append(f"task {task.name!r} is about {unit} rows, but a batch has rows of {', '.join(UNITS)} only")
+    return problems
+
+
+def _pruned(graph: TaskGraph, order: Iterable[str]) -> set[str]:
+    """Tasks that lie behind a `Candidates` edge."""
+    pruned: set[str] = set()
+    for name in order:
+        into = graph.edges_into(name)
+        if not pruned.isdisjoint(into) or any(isinstance(edge, Candidates) for edge in chain(*into.values())):
+            pruned.add(name)
+    return pruned

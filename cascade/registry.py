@@ -118,16 +118,24 @@ def to_config(spec: Any) -> Config:
     }
 
 
-def from_config(config: Mapping[str, Any]) -> Any:
+def from_config(config: Mapping[str, Any], *, where: str = "config") -> Any:
     """The object that a config describes.
+
+    Args:
+        config: A section.
+        where: The section's name, for error messages.
 
     Raises:
         ConfigError: A name is not registered, or a setting is missing, unknown or of another type.
     """
     try:
-        return spacy_registry.resolve({"config": dict(config)})["config"]
-    except (ConfigValidationError, ValueError, TypeError) as error:
-        raise ConfigError(f"this part of a config does not resolve: {str(error).strip()}") from error
+        return spacy_registry.resolve({where: dict(config)})[where]
+    except ConfigValidationError as error:
+        problems = [(".".join(map(str, e["loc"])), e["msg"].removeprefix("at root: ")) for e in error.errors or ()]
+        found = "; ".join(f"{place}: {message}" for place, message in problems)
+        raise ConfigError(f"[{where}] does not resolve: {found or error}") from error
+    except (ConfigError, ValueError, TypeError) as error:
+        raise ConfigError(f"[{where}] does not resolve: {error}") from error
 
 
 def graph_to_config(graph: TaskGraph) -> Config:
@@ -151,16 +159,20 @@ def graph_to_config(graph: TaskGraph) -> Config:
     }
 
 
-def graph_from_config(config: Mapping[str, Any]) -> TaskGraph:
+def graph_from_config(config: Mapping[str, Any], *, where: str = "graph") -> TaskGraph:
     """The graph that a config describes.
+
+    Args:
+        config: A section.
+        where: The section's name, for error messages.
 
     Raises:
         ConfigError: See `from_config`.
         GraphError: The graph cannot work.
     """
-    graph = from_config(config)
+    graph = from_config(config, where=where)
     if not isinstance(graph, TaskGraph):
-        raise ConfigError(f'expected a graph, @cascade_graphs = "cascade.TaskGraph.v1", got {type(graph).__name__}')
+        raise ConfigError(f'[{where}] should be @cascade_graphs = "cascade.TaskGraph.v1", is {type(graph).__name__}')
     return graph
 
 

@@ -66,7 +66,8 @@ def annotate(
     nlp = load_pipeline(model or DEFAULT)
     if tasks is not None:
         switch(nlp, [name.strip() for name in tasks.split(",") if name.strip()])
-    docs = nlp.pipe(progress(chain([first], found), "annotating"))
+    shown = output is not None or not sys.stdout.isatty()
+    docs = nlp.pipe(progress(chain([first], found), "annotating", shown=shown))
     write(_written(docs, nlp, format, output), output)
 
 

@@ -1,4 +1,4 @@
-"""The application that the commands belong to, and what becomes of errors."""
+"""The application: all commands, the version, and what becomes of errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cascade.cli.annotate import annotate
+from cascade.cli.check import check
 from cascade.cli.console import show_error
+from cascade.cli.data import data
+from cascade.cli.evaluate import evaluate
+from cascade.cli.graph import graph
+from cascade.cli.models import models
+from cascade.cli.overrides import EXTRA
+from cascade.cli.train import train
 from cascade.errors import CascadeError
 
 
@@ -35,8 +43,17 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def cascade(
-    version: Annotated[
+    _: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Directed acyclic graphs of NLP tasks over one shared encoder."""
+
+
+app.command()(annotate)
+app.command(context_settings=EXTRA)(train)
+app.command(context_settings=EXTRA)(check)
+app.command()(evaluate)
+app.command()(graph)
+app.command()(models)
+app.add_typer(data, name="data")

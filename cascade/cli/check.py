@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cascade.cli.console import result_console
+from cascade.cli.console import print_table, result_console
 from cascade.cli.overrides import parse_overrides
 from cascade.errors import TrainingError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cascade.model import CascadeModel
+    from cascade.nn.node import NodeModule
     from cascade.training import Trainer
     from cascade.training.schedules import Annotated as AnnotatedDocs
     from cascade.training.schedules import Step
@@ -30,7 +31,10 @@ def check(
         bool, typer.Option("--dry-run", help="Compute losses and gradients of one batch a task.")
     ] = False,
 ) -> None:
-    """Check a config, its graph and its data; writes nothing. Takes the same --section.key value as train."""
+    """Check a config, its graph and its data.
+
+    Nothing is written. Settings are changed by --section.key value, as for train.
+    """
     overrides = parse_overrides(context.args)
 
     from cascade.config import read_config, trainer_from_config
@@ -41,25 +45,21 @@ def check(
     if not model.initialized:
         initialize(model, trainer.corpora)
     corpora = annotated(model, trainer.corpora)
-    console = result_console()
-    console.print(_nodes(model))
-    console.print(_corpora(trainer, corpora))
+    print_table(f"encoder: {model.graph.encoder!r}\n{_size(model):,} parameters", _nodes(model))
+    result_console().print(_corpora(trainer, corpora))
     if dry_run:
-        losses = Table(
-            "task", "loss", title="one batch forward and backward", title_justify="left", header_style="bold"
-        )
+        losses = Table("task", "loss", header_style="bold")
         for task, loss in _losses(trainer, corpora).items():
             losses.add_row(escape(task), f"{loss:.4f}")
-        console.print(losses)
+        print_table("one batch forward and backward", losses)
 
 
 def _nodes(model: CascadeModel) -> Table:
     """The graph with what only an initialized model knows: widths, labels, parameters."""
     from cascade.graph.draw import layer_name
 
-    graph, total = model.graph, _size(model)
-    title = f"encoder: {graph.encoder!r}\n{total:,} parameters"
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
+    graph = model.graph
+    table = Table(header_style="bold")
     for column in ("task", "kind", "layer", "reads from"):
         table.add_column(column)
     for column in ("in", "out", "labels", "parameters"):
@@ -68,9 +68,9 @@ def _nodes(model: CascadeModel) -> Table:
     table.add_row("encoder", type(graph.encoder).__name__, "", "", "", widths, "", f"{_size(model.encoder):,}")
     table.add_section()
     for name in graph.order():
-        task, node = model.task(name), model.nodes[name]
+        task, node = model.task(name), cast("NodeModule", model.nodes[name])
         edges = "\n".join(f"{u}: {', '.join(e.describe() for e in es)}" for u, es in graph.edges_into(name).items())
-        sizes = (node.incoming, node.hidden_width, len(task.vocabulary), f"{_size(node):,}")
+        sizes = (_incoming(node), node.hidden_width, len(task.vocabulary), f"{_size(node):,}")
         cells = (name, type(task).__name__, layer_name(task.layer), edges or "encoder only", *map(str, sizes))
         table.add_row(*map(escape, cells))
     return table
@@ -89,15 +89,15 @@ def _losses(trainer: Trainer, corpora: list[AnnotatedDocs]) -> Mapping[str, floa
     """Losses of the first batch of every task; their gradients are computed, no weight is changed."""
     import torch
 
-    model, losses = trainer.model.train(), {}
+    model, losses = trainer.model.train(), dict[str, float]()
     for step in _first_steps(trainer, corpora):
         found = model.losses(model.batch(step.docs, targets=model.graph.order()), step.tasks)
-        torch.stack(list(found.values())).sum().backward()
+        torch.stack(list(found.values())).sum().backward()  # type: ignore[no-untyped-call]
         losses |= {task: float(loss.detach()) for task, loss in found.items()}
     broken = [f"{task}: {loss}" for task, loss in losses.items() if not math.isfinite(loss)]
     if broken:
         raise TrainingError(f"losses should be finite, got {', '.join(broken)}: look for gold that cannot be right")
-    return losses
+    return {task: losses[task] for task in model.graph.order() if task in losses}
 
 
 def _first_steps(trainer: Trainer, corpora: list[AnnotatedDocs]) -> Iterator[Step]:
@@ -110,6 +110,12 @@ def _first_steps(trainer: Trainer, corpora: list[AnnotatedDocs]) -> Iterator[Ste
         if missing & set(step.tasks):
             missing -= set(step.tasks)
             yield step
+
+
+def _incoming(node: NodeModule) -> int:
+    """Width of what encoder and edges bring."""
+    read = 0 if node.reading is None else node.reading.width
+    return read + node.early.width + node.late.width
 
 
 def _size(module: nn.Module) -> int:

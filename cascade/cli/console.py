@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -39,14 +38,21 @@ def as_text(drawn: RenderableType, console: Console) -> str:
     return captured.get()
 
 
+def print_table(title: str, table: Table) -> None:
+    """A line and a table; rich would fold a title to the width of its table."""
+    console = result_console()
+    console.print(Text(title), soft_wrap=True)
+    console.print(table)
+
+
 def print_scores(title: str, scores: Mapping[str, Any]) -> None:
     """A table of scores; those broken down by type are left out."""
-    table = Table("score", "value", title=escape(title), title_justify="left", header_style="bold")
+    table = Table("score", "value", header_style="bold")
     table.columns[1].justify = "right"
     for key, value in scores.items():
         if not isinstance(value, Mapping):
             table.add_row(key, _number(key, value))
-    result_console().print(table)
+    print_table(title, table)
 
 
 def error_console() -> Console:
@@ -54,16 +60,23 @@ def error_console() -> Console:
     return Console(stderr=True)
 
 
-def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iterable[T]:
+def progress(items: Iterable[T], what: str, *, shown: bool = True) -> Iterator[T]:
     """Pass items on with a bar on standard error; without one where that is no terminal.
 
     Args:
         items: What is counted.
         what: What the bar says.
-        total: How many there are, if that is known.
+        shown: Whether there may be a bar; results that appear on the same terminal would run into it.
     """
     console = error_console()
-    return track(items, what, total=total, console=console, transient=True, disable=not console.is_terminal)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    disabled = not (shown and console.is_terminal)
+    # rich would send whatever is printed meanwhile to the bar's console, results among it: hence no redirection.
+    bar = Progress(
+        *columns, console=console, transient=True, disable=disabled, redirect_stdout=False, redirect_stderr=False
+    )
+    with bar:
+        yield from bar.track(items, description=what)
 
 
 def show_error(error: CascadeError) -> None:

@@ -129,7 +129,9 @@ def _head(token: Token) -> str:
 
 
 def _table(sentence: Span, columns: Mapping[str, Cell]) -> Table:
-    table = Table("", *columns, header_style="bold")
+    table = Table("", header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
     for token in sentence:
         if not token.is_space:
             table.add_row(str(token.i - sentence.start + 1), *(escape(cell(token)) for cell in columns.values()))

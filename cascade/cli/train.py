@@ -20,9 +20,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that DIR holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores of the best model as JSON.")] = False,
 ) -> None:
-    """Train a pipeline. Settings of the config are changed by --section.key value, such as --paths.train ewt/train.
+    """Train a pipeline.
 
-    The best model is DIR/best; the progress goes to standard error, the scores of the best model to standard output.
+    Settings of the config are changed by --section.key value, such as --paths.train ewt/train. The best model is
+    DIR/best; the progress goes to standard error, the scores of the best model to standard output.
     """
     overrides = parse_overrides(context.args)
     if not resume and output.exists() and (output.is_file() or any(output.iterdir())):

@@ -11,6 +11,8 @@ from spacy.training import Example
 
 from cascade import docs as documents
 
+WORD = 2**64
+"""Arrays of attributes are unsigned: a negative number, such as the offset of a head, is stored with this added."""
 ATTRIBUTES = {"TAG": TAG, "POS": POS, "MORPH": MORPH, "LEMMA": LEMMA}
 
 
@@ -28,7 +30,7 @@ def aligned(example: Example) -> Doc:
     if len(predicted) == len(reference) and np.array_equal(predicted.to_array(ORTH), reference.to_array(ORTH)):
         return reference
     words = [token.text for token in predicted]
-    gold = Doc(predicted.vocab, words=words, spaces=[bool(token.whitespace_) for token in predicted])
+    gold = Doc(reference.vocab, words=words, spaces=[bool(token.whitespace_) for token in predicted])
     _align_tokens(example, gold)
     if reference.has_annotation("ENT_IOB"):
         ents, tags = example.get_aligned_ents_and_ner()
@@ -61,8 +63,8 @@ def _align_tokens(example: Example, gold: Doc) -> None:
 
 def _write(doc: Doc, columns: Mapping[int, Sequence[int]]) -> None:
     if columns and len(doc):
-        values = np.array([np.array(column).astype(np.int64) for column in columns.values()])
-        documents.assign(doc, list(columns), values.T.astype(np.uint64))
+        values = [[value % WORD for value in column] for column in columns.values()]
+        documents.assign(doc, list(columns), np.array(values, dtype=np.uint64).T)
 
 
 def _on(doc: Doc, spans: Iterable[Span]) -> list[Span]:

@@ -77,7 +77,7 @@ def make_cascade(
         overwrite=overwrite,
         device=device,
         words=words,
-        keep=model is not None,
+        pretrained=model is not None,
         scorer=scorer,
     )
 

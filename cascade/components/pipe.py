@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +25,7 @@ from cascade import storage
 from cascade.components.learning import Forward, forward, gold_loss, rehearsal_loss
 from cascade.components.scorers import Scorer, score
 from cascade.components.shim import CascadeShim
+from cascade.data.batches import by_length
 from cascade.errors import ConfigError, ModelError
 from cascade.model import CascadeModel
 from cascade.tasks.base import Predictions
@@ -44,7 +45,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         overwrite: Whether annotation that is there already is replaced.
         device: A torch device; that of spaCy's current `ops` when None.
         words: Words per batch, padding among them.
-        keep: Whether `initialize` keeps the weights, as they come from a saved model.
+        pretrained: Whether the weights come from a saved model, so that `initialize` keeps them.
         scorer: The scorer; see `cascade.components.scorers`.
 
     Raises:
@@ -62,7 +63,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         overwrite: bool = True,
         device: str | None = None,
         words: int = 4000,
-        keep: bool = False,
+        pretrained: bool = False,
         scorer: Scorer | None = score,
     ) -> None:
         documents.register()
@@ -70,7 +71,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         self.model = model
         self.name = name
         self.cfg: dict[str, Any] = {"labels": {}}
-        self.overwrite, self.device, self.words, self.keep = overwrite, device, words, keep
+        self.overwrite, self.device, self.words, self.pretrained = overwrite, device, words, pretrained
         self.scorer = scorer
         self._rehearsal_model: Model[Any, Any] | None = None
         self._tasks: tuple[str, ...] | None = None if tasks is None else tuple(tasks)
@@ -174,7 +175,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             torch.set_num_threads(1)
         docs, module, tasks = list(docs), self.module, self.tasks
         predictions: list[dict[str, Predictions]] = [{} for _ in docs]
-        for places in _batches(docs, self.words):
+        for places in by_length(docs, self.words):
             found = module.predict([docs[i] for i in places], tasks=tasks, given=self._given)
             for i, prediction in zip(places, found, strict=True):
                 predictions[i] = prediction
@@ -200,7 +201,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Language | None = None,
-        labels: Mapping[str, Sequence[str]] | None = None,
+        labels: dict[str, list[str]] | None = None,  # spaCy resolves the names in here from its own module
     ) -> None:
         """Build the modules for the labels of training data. Weights of a saved model are kept.
 
@@ -217,7 +218,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         validate_get_examples(get_examples, "CascadePipe.initialize")
         given = labels or {}
         self._require_tasks(given)
-        if self.keep and self.module.initialized:
+        if self.pretrained and self.module.initialized:
             for name, label in ((name, label) for name, values in given.items() for label in values):
                 self.module.task(name).require(label)
             return
@@ -341,7 +342,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             self.vocab.from_disk(path / "vocab", exclude=exclude)
         if "model" not in exclude and ((path / storage.META).is_file() or not saved):
             self.shim.module = storage.load(path)
-            self.keep = True
+            self.pretrained = True
         self._settle()
         return self
 
@@ -357,19 +358,15 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         """
         before = self.shim.module
         super().from_bytes(bytes_data, exclude=tuple(exclude))
-        self.keep = self.keep or self.shim.module is not before
+        self.pretrained = self.pretrained or self.shim.module is not before
         self._settle()
         return self
 
     def _settle(self) -> None:
-        """Take up a new module: its device, its labels, the tasks that it has."""
-        module = self.shim.module
-        if module is None:
-            return
-        self._require_tasks([*(self._tasks or ()), *self._given])
-        module.to(self.device or get_torch_default_device())
-        for label in chain.from_iterable(module.labels.values()):
-            self.vocab.strings.add(label)
+        """Take up a new module: check that it has the tasks that are named, and move it to the device."""
+        if self.shim.module is not None:
+            self._require_tasks([*(self._tasks or ()), *self._given])
+            self.module.to(self.device or get_torch_default_device())
 
     def _require_tasks(self, names: Iterable[str]) -> None:
         known = self.module.graph.names()
@@ -402,15 +399,3 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             self.finish_update(sgd)
         losses[self.name] += float(loss.detach())
         return losses
-
-
-def _batches(docs: Sequence[Doc], words: int) -> Iterator[list[int]]:
-    """Places of Docs of like length, as many together as a batch may hold."""
-    batch: list[int] = []
-    for place in sorted(range(len(docs)), key=lambda i: len(docs[i])):
-        if batch and (len(batch) + 1) * len(docs[place]) > words:
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch

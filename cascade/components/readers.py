@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -71,7 +71,7 @@ class Corpora:
         return chain.from_iterable(reader(nlp) for reader in self.parts.values())
 
 
-def corpora(parts: dict[str, Callable[[Language], Iterator[Example]]]) -> Corpora:
+def corpora(parts: dict[str, Any]) -> Corpora:
     """Several corpora, each of which may carry gold for other tasks.
 
     Args:

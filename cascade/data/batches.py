@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -123,3 +123,23 @@ def _gather(task: Targeted, docs: Sequence[Doc], counts: Sequence[int]) -> dict[
         return None
     filled = [task.blank(rows) if targets is None else targets for targets, rows in zip(gold, counts, strict=True)]
     return {name: torch.from_numpy(np.concatenate([t[name] for t in filled])) for name in filled[0]}
+
+
+def by_length(docs: Sequence[Doc], words: int) -> Iterator[list[int]]:
+    """Put Docs of like length together: padding costs time, and no prediction depends on the others of its batch.
+
+    Args:
+        docs: The Docs.
+        words: Words per batch, padding among them; a longer Doc is a batch of its own.
+
+    Yields:
+        Places of the Docs of a batch.
+    """
+    batch: list[int] = []
+    for place in sorted(range(len(docs)), key=lambda i: len(docs[i])):
+        if batch and (len(batch) + 1) * len(docs[place]) > words:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch

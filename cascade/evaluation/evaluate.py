@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 
 from cascade import docs as documents
+from cascade.data.batches import by_length
 from cascade.evaluation.gold import gold_tasks
 from cascade.model import CascadeModel
 
@@ -56,8 +57,8 @@ def score_tasks(
     examples = [Example(bare_copy(doc), doc) for doc in docs]
     for names in dict.fromkeys(known):
         alike = [example.predicted for example, theirs in zip(examples, known, strict=True) if theirs == names]
-        for batch in _batches(alike, words) if names else ():
-            _annotate(model, batch, names)
+        for places in by_length(alike, words) if names else ():
+            _annotate(model, [alike[i] for i in places], names)
     with_gold = {t.name: [e for e, names in zip(examples, known, strict=True) if t.name in names] for t in order}
     return {t.name: t.score(with_gold[t.name]) for t in order if with_gold[t.name]}
 
@@ -75,15 +76,3 @@ def _annotate(model: CascadeModel, docs: Sequence[Doc], names: Sequence[str]) ->
     for doc, predictions in zip(docs, model.predict(docs, tasks=names), strict=True):
         for name in names:
             model.task(name).annotate(doc, predictions[name])
-
-
-def _batches(docs: Sequence[Doc], words: int) -> Iterator[list[Doc]]:
-    """Docs of like length together: padding costs time, and no score depends on the order."""
-    batch: list[Doc] = []
-    for doc in sorted(docs, key=len):
-        if batch and (len(batch) + 1) * len(doc) > words:
-            yield batch
-            batch = []
-        batch.append(doc)
-    if batch:
-        yield batch

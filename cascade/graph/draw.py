@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import networkx as nx
 from rich.markup import escape
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from cascade.graph.taskgraph import TaskGraph
+from cascade.graph.specs import Edge
 
 
-def draw(graph: TaskGraph, form: str, *, path: str | Path | None = None) -> Table | str | Path:
+class Drawable(Protocol):
+    """What has to be known of a graph."""
+
+    @property
+    def encoder(self) -> Any:
+        """The encoder's specification."""
+
+    def order(self) -> list[str]:
+        """Names in topological order."""
+
+    def task(self, name: str) -> Any:
+        """The task of that name."""
+
+    def edges_into(self, name: str) -> Mapping[str, Sequence[Edge]]:
+        """Edges into a task by upstream name."""
+
+
+def draw(graph: Drawable, form: str, *, path: str | Path | None = None) -> Table | str | Path:
     """Draw a graph; see `TaskGraph.draw`."""
     if form == "png":
         if path is None:
             raise ValueError("a picture needs a place: draw('png', path='graph.png')")
         return picture(graph, Path(path))
-    forms: Mapping[str, Callable[[TaskGraph], Table | str]] = {"table": table, "mermaid": mermaid, "dot": dot}
+    forms: Mapping[str, Callable[[Drawable], Table | str]] = {"table": table, "mermaid": mermaid, "dot": dot}
     if form not in forms:
         raise ValueError(f"unknown format {form!r}: choose one of {', '.join([*forms, 'png'])}")
     return forms[form](graph)
 
 
-def table(graph: TaskGraph) -> Table:
+def table(graph: Drawable) -> Table:
     """One row a task: what it is, where it reads the encoder, what flows into it."""
     drawn = Table(title=escape(f"encoder: {graph.encoder!r}"), title_justify="left")
     for column in ("task", "kind", "unit", "layer", "reads from"):
@@ -39,7 +55,7 @@ def table(graph: TaskGraph) -> Table:
     return drawn
 
 
-def mermaid(graph: TaskGraph) -> str:
+def mermaid(graph: Drawable) -> str:
     """A Mermaid flowchart, bottom to top."""
     ids = _ids(graph)
 
@@ -49,11 +65,11 @@ def mermaid(graph: TaskGraph) -> str:
     lines = ["flowchart BT", f"    encoder[[{quoted(_kind(graph.encoder))}]]"]
     lines += [f"    {ids[n]}[{quoted(f'{n}: {_kind(graph.task(n))}')}]" for n in ids]
     lines += [f"    encoder -- {quoted(layer_name(graph.task(n).layer))} --> {ids[n]}" for n in ids]
-    lines += [f"    {ids[u]} -- {quoted(_kinds(edges))} --> {ids[d]}" for u, d, edges in graph.edges(data="edges")]
+    lines += [f"    {ids[u]} -- {quoted(kinds)} --> {ids[d]}" for u, d, kinds in _flows(graph)]
     return "\n".join(lines) + "\n"
 
 
-def dot(graph: TaskGraph) -> str:
+def dot(graph: Drawable) -> str:
     """Graphviz DOT, bottom to top."""
     ids = _ids(graph)
 
@@ -64,17 +80,17 @@ def dot(graph: TaskGraph) -> str:
     lines += [f"    encoder [label={quoted(_kind(graph.encoder))}];"]
     lines += [f"    {ids[n]} [label={quoted(f'{n}: {_kind(graph.task(n))}')}];" for n in ids]
     lines += [f"    encoder -> {ids[n]} [label={quoted(layer_name(graph.task(n).layer))}, style=dashed];" for n in ids]
-    lines += [f"    {ids[u]} -> {ids[d]} [label={quoted(_kinds(edges))}];" for u, d, edges in graph.edges(data="edges")]
+    lines += [f"    {ids[u]} -> {ids[d]} [label={quoted(kinds)}];" for u, d, kinds in _flows(graph)]
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def picture(graph: TaskGraph, path: Path) -> Path:
+def picture(graph: Drawable, path: Path) -> Path:
     """A PNG in layers of the topological order; needs matplotlib (the extra `plots`)."""
     from matplotlib.figure import Figure
 
     plain: Any = nx.DiGraph()
     plain.add_nodes_from(graph.order())
-    plain.add_edges_from(graph.edges)
+    plain.add_edges_from((u, d, {"kinds": kinds}) for u, d, kinds in _flows(graph))
     for depth, names in enumerate(nx.topological_generations(plain)):
         for name in names:
             plain.nodes[name]["depth"] = depth
@@ -82,7 +98,7 @@ def picture(graph: TaskGraph, path: Path) -> Path:
     figure = Figure(figsize=(2.5 + 1.6 * len(plain), 1.5 + 1.6 * len({y for _, y in places.values()})))
     axes = figure.add_subplot()
     nx.draw_networkx(plain, places, ax=axes, node_color="#cfe2f3", node_size=3600, font_size=9, arrowsize=16)
-    labels = {(u, d): _kinds(edges) for u, d, edges in graph.edges(data="edges")}
+    labels = nx.get_edge_attributes(plain, "kinds")
     nx.draw_networkx_edge_labels(plain, places, labels, ax=axes, font_size=8)
     axes.set_axis_off()
     axes.margins(0.2)
@@ -95,7 +111,7 @@ def layer_name(layer: object) -> str:
     return f"layer {layer}" if isinstance(layer, int) else str(layer)
 
 
-def _ids(graph: TaskGraph) -> dict[str, str]:
+def _ids(graph: Drawable) -> dict[str, str]:
     """Names that every format can hold, since a task may be called anything."""
     return {name: f"n{i}" for i, name in enumerate(graph.order())}
 
@@ -104,5 +120,7 @@ def _kind(spec: object) -> str:
     return type(spec).__name__
 
 
-def _kinds(edges: tuple[Any, ...]) -> str:
-    return ", ".join(map(_kind, edges))
+def _flows(graph: Drawable) -> list[tuple[str, str, str]]:
+    """Upstream name, downstream name and kinds of the edges between them."""
+    into = {name: graph.edges_into(name) for name in graph.order()}
+    return [(u, d, ", ".join(map(_kind, edges))) for d, bundles in into.items() for u, edges in bundles.items()]

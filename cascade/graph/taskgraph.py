@@ -78,6 +78,9 @@ class TaskGraph(nx.DiGraph):
     def order(self) -> list[str]:
         """Names in topological order; ties in the order in which they were first named.
 
+        This is not networkx's `order()`, the number of nodes: of its algorithms, the few that ask for that instead of
+        the length take `nx.DiGraph(graph)`.
+
         Raises:
             GraphError: There is a cycle.
         """
@@ -133,8 +136,13 @@ class TaskGraph(nx.DiGraph):
         return self
 
     def _cycles(self) -> list[str]:
-        cycles = nx.simple_cycles(self)
-        return [f"cycle {' -> '.join([*cycle, cycle[0]])}: take one of its edges out" for cycle in cycles]
+        rank = {name: i for i, name in enumerate(self)}
+        cycles = []
+        for found in nx.simple_cycles(self):
+            start = found.index(min(found, key=rank.__getitem__))
+            cycles.append([*found[start:], *found[: start + 1]])
+        cycles.sort(key=lambda cycle: [rank[name] for name in cycle])
+        return [f"cycle {' -> '.join(cycle)}: take one of its edges out" for cycle in cycles]
 
     def _layer_problems(self, name: str) -> list[str]:
         layer, depth = self.task(name).layer, getattr(self.encoder, "depth", None)

@@ -37,24 +37,21 @@ class Ascent:
 
     def read(self, layer: int) -> Tensor:
         """States of a layer that has been reached, zero where it was not needed. Shape: [tokens, width]."""
-        reached = [(part, *part.layers[layer]) for part in self.parts if len(part.layers) > layer]
-        distinct = {id(states): (part, states, index) for part, states, index in reached}
-        if len(distinct) == 1:
-            return reached[0][0].read(layer)
-        read = reached[0][1].new_zeros(reached[0][0].total, reached[0][1].shape[1])
-        for _, states, index in distinct.values():
-            read = read if index is None else read.index_copy(0, index, states)
-        return read
+        made = {id(part.layers[layer][0]): part for part in self.parts if len(part.layers) > layer}
+        if not made:
+            return self.parts[0].layers[0][0].new_zeros(self.parts[0].total, self.encoder.widths[layer])
+        first, *others = (part.read(layer) for part in made.values())
+        return sum(others, first)
 
     def _climb(self, part: State, layer: int, alive: Tensor) -> list[State]:
         part = self.encoder.advance(part, min(layer, self.common))
         if len(part.layers) > layer:
             return [part]
         keep = _whole_texts(alive if part.index is None else alive[part.index], part.rows)
-        if not keep.any():
-            return [part]
         if keep.all():
             return [self.encoder.advance(part, layer)]
+        if not keep.any():
+            return [part]
         return [self.encoder.advance(self.encoder.narrow(part, keep), layer), self.encoder.narrow(part, ~keep)]
 
 

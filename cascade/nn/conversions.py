@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -14,7 +15,31 @@ from cascade.nn.rows import Rows
 Compare = Literal["absolute", "signed"]
 
 
-class Pool(nn.Module):
+class Conversion(nn.Module, ABC):
+    """A module from rows of one unit to rows of another.
+
+    Args:
+        width: Width of the outgoing states.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @abstractmethod
+    def forward(self, states: Tensor, layout: Layout) -> Tensor:
+        """Convert.
+
+        Args:
+            states: Shape: [rows of the one unit, incoming width].
+            layout: The rows of the batch.
+
+        Returns:
+            Shape: [rows of the other unit, width].
+        """
+
+
+class Pool(Conversion):
     """Pools the tokens of every text; a text without tokens becomes zeros.
 
     Args:
@@ -23,18 +48,18 @@ class Pool(nn.Module):
     """
 
     def __init__(self, how: str, width: int) -> None:
-        super().__init__()
-        self.how, self.width = how, width
+        super().__init__(width)
+        self.how = how
         self.query = nn.Linear(width, 1, bias=False) if how == "attention" else None
 
     def forward(self, states: Tensor, layout: Layout) -> Tensor:
         """Pool; shapes: [tokens, width] to [texts, width]."""
         rows, texts = layout.rows["token"], len(layout.rows["text"])
-        pooled = states.new_zeros(texts, self.width)
         if len(rows) == 0:
-            return pooled
+            return states.new_zeros(texts, self.width)
+        pooled = self._pool(states, rows)
         filled = rows.parent[rows.position == 0]
-        return pooled.index_copy(0, filled, self._pool(states, rows))
+        return pooled.new_zeros(texts, self.width).index_copy(0, filled, pooled)
 
     def _pool(self, states: Tensor, rows: Rows) -> Tensor:
         if self.how == "first":
@@ -47,7 +72,7 @@ class Pool(nn.Module):
         return (weights * rows.pad(states)).sum(1)
 
 
-class Comparison(nn.Module):
+class Comparison(Conversion):
     """Pools both texts of every pair and compares them (Tai et al. 2015, equation 15; JMT, sections 2.5 and 2.6).
 
     Args:
@@ -57,8 +82,8 @@ class Comparison(nn.Module):
     """
 
     def __init__(self, how: str, width: int, *, compare: Compare = "absolute") -> None:
-        super().__init__()
-        self.pool, self.compare, self.width = Pool(how, width), compare, 2 * width
+        super().__init__(2 * width)
+        self.pool, self.compare = Pool(how, width), compare
 
     def forward(self, states: Tensor, layout: Layout) -> Tensor:
         """Compare; shapes: [tokens, width] to [pairs, 2 * width]."""
@@ -67,30 +92,25 @@ class Comparison(nn.Module):
         return torch.cat([difference.abs() if self.compare == "absolute" else difference, first * second], dim=-1)
 
 
-class Broadcast(nn.Module):
+class Broadcast(Conversion):
     """Gives every token the state of its text.
 
     Args:
         width: Width of the states.
     """
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
-
     def forward(self, states: Tensor, layout: Layout) -> Tensor:
         """Broadcast; shapes: [texts, width] to [tokens, width]."""
         return states[layout.rows["token"].parent]
 
 
-def conversion(source: Unit, target: Unit, how: str, width: int, compare: Compare = "absolute") -> nn.Module:
-    """The module for an entry of `cascade.graph.CONVERSIONS`.
+def conversion(target: Unit, how: str, width: int, compare: Compare = "absolute") -> Conversion:
+    """The module for an entry of `cascade.graph.CONVERSIONS` whose units a batch has.
 
     Args:
-        source: Unit of the incoming rows.
         target: Unit of the outgoing rows.
         how: The conversion's name.
-        width: Width of the incoming states; the module's own `width` is that of the outgoing ones.
+        width: Width of the incoming states.
         compare: How pairs are compared.
     """
     if target == "token":

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from cascade.errors import GraphError
 from cascade.graph import Edge, Hidden, Labels, Layer, Mix, Recurrent, Segments, Unit
 from cascade.nn.conversions import Compare, conversion
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.edges import Distributions, LabelEmbedding, Mixture
-from cascade.nn.encoders.base import State
 from cascade.nn.layout import Layout
 from cascade.nn.lstm import BiLSTM
 from cascade.nn.rows import Rows
+
+Read = Callable[[int], Tensor]
+"""Gives the states of an encoder layer by its number. Shape of these: [tokens, width]."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,13 @@ class Link:
         edge: Its specification.
         width: Width of the upstream hidden states.
         classes: Number of upstream labels.
-        carried: Unit of what it brings.
-        arrives: Unit at which that arrives.
+        arrives: Unit of the rows at which it arrives.
     """
 
     upstream: str
     edge: Edge
     width: int
     classes: int
-    carried: Unit
     arrives: Unit
 
 
@@ -46,7 +47,7 @@ class Upstream:
     Args:
         output: What it has computed.
         labels: Its distributions, made when an edge asks for them.
-        starts: Starts of its segments: predicted, or gold where known. Argument: the edge's source. Shape: [rows], bool.
+        starts: Starts of its segments, predicted or gold where known, by the edge's source. Shape: [rows], bool.
     """
 
     output: Output
@@ -64,13 +65,13 @@ class Carrier(nn.Module):
     def __init__(self, link: Link) -> None:
         super().__init__()
         edge = link.edge
-        self.link, self.group = link, getattr(edge, "group", None)
+        self.link = link
+        self.group: str | None = getattr(edge, "group", None)
         self.embedding = LabelEmbedding(edge, link.classes) if isinstance(edge, Labels) else None
         self.dropout = nn.Dropout(getattr(edge, "dropout", 0.0))
-        width = self.embedding.width if self.embedding is not None else link.width
-        convert = edge.convert is not None
-        self.convert = conversion(link.carried, link.arrives, str(edge.convert), width) if convert else None
-        self.width: int = self.convert.width if self.convert is not None else width  # type: ignore[assignment]
+        width = link.width if self.embedding is None else self.embedding.width
+        self.convert = None if edge.convert is None else conversion(link.arrives, edge.convert, width)
+        self.width = width if self.convert is None else self.convert.width
 
     def forward(self, upstream: Upstream, layout: Layout, epoch: int) -> Tensor:
         """What arrives. Shape: [rows of the arrival unit, width]."""
@@ -81,7 +82,37 @@ class Carrier(nn.Module):
             hidden = upstream.output.hidden
             states = hidden.detach() if isinstance(edge, Hidden) and edge.detach else hidden
         states = self.dropout(states)
-        return states if self.convert is None else self.convert(states, layout)
+        carried: Tensor = states if self.convert is None else self.convert(states, layout)
+        return carried
+
+
+class Arrivals(nn.ModuleList):
+    """All edges that arrive at rows of one unit: concatenated, except that edges of one group are added.
+
+    Args:
+        links: The edges.
+    """
+
+    def __init__(self, links: Iterable[Link]) -> None:
+        super().__init__(Carrier(link) for link in links)
+        self.width = sum({self._slot(carrier): carrier.width for carrier in self.carriers}.values())
+
+    @property
+    def carriers(self) -> list[Carrier]:
+        """The edges as modules."""
+        return [module for module in self if isinstance(module, Carrier)]
+
+    def forward(self, upstream: Mapping[str, Upstream], layout: Layout, epoch: int) -> list[Tensor]:
+        """What they bring. Shape of each: [rows, width of the edge or group]."""
+        slots: dict[object, Tensor] = {}
+        for carrier in self.carriers:
+            states, slot = carrier(upstream[carrier.link.upstream], layout, epoch), self._slot(carrier)
+            slots[slot] = slots[slot] + states if slot in slots else states
+        return list(slots.values())
+
+    @staticmethod
+    def _slot(carrier: Carrier) -> object:
+        return carrier if carrier.group is None else carrier.group
 
 
 class Reading(nn.Module):
@@ -92,20 +123,21 @@ class Reading(nn.Module):
         widths: Width of each encoder layer.
     """
 
-    def __init__(self, layer: Layer, widths: tuple[int, ...]) -> None:
+    def __init__(self, layer: Layer, widths: Sequence[int]) -> None:
         super().__init__()
-        mixed = isinstance(layer, Mix)
-        first = layer.layer if isinstance(layer, Recurrent) else layer
-        chosen = layer.layers or range(len(widths)) if isinstance(layer, Mix) else (first,)
-        self.layers: tuple[int, ...] = tuple(int(i) for i in chosen)  # type: ignore[call-overload]
+        self.layers: tuple[int, ...]
+        if isinstance(layer, Mix):
+            self.layers = layer.layers or tuple(range(len(widths)))
+        else:
+            self.layers = (layer.layer if isinstance(layer, Recurrent) else layer,)
+        self.mixture = Mixture(len(self.layers)) if isinstance(layer, Mix) else None
         self.width, self.highest = widths[self.layers[0]], max(self.layers)
-        self.mixture = Mixture(len(self.layers)) if mixed else None
 
-    def forward(self, state: State) -> Tensor:
+    def forward(self, read: Read) -> Tensor:
         """Read. Shape: [tokens, width]."""
         if self.mixture is None:
-            return state.read(self.layers[0])
-        mixed: Tensor = self.mixture([state.read(i) for i in self.layers])
+            return read(self.layers[0])
+        mixed: Tensor = self.mixture([read(i) for i in self.layers])
         return mixed
 
 
@@ -121,13 +153,16 @@ class NodeModule(nn.Module):
         pool: How it gets from `reads` to `unit`.
         compare: How pairs are compared by its pool.
         build: Makes the decoder for a width.
+
+    Raises:
+        GraphError: Widths do not fit.
     """
 
     def __init__(
         self,
         layer: Layer,
-        links: list[Link],
-        widths: tuple[int, ...],
+        links: Sequence[Link],
+        widths: Sequence[int],
         *,
         reads: Unit,
         unit: Unit,
@@ -137,77 +172,83 @@ class NodeModule(nn.Module):
     ) -> None:
         super().__init__()
         carried = [link for link in links if link.edge.brings_states]
-        early = [link for link in carried if link.arrives == reads]
-        late = [link for link in carried if link.arrives != reads]
-        self.controls = [link for link in links if not link.edge.brings_states]
         self.reads, self.unit = reads, unit
-        skip = isinstance(layer, Recurrent) and not layer.shortcut and bool(early)
+        self.segments = [(link.upstream, link.edge) for link in links if isinstance(link.edge, Segments)]
+        self.early = Arrivals(link for link in carried if link.arrives == reads)
+        self.late = Arrivals(link for link in carried if link.arrives != reads)
+        problems = [*_group_problems([*self.early.carriers, *self.late.carriers]), *_mix_problems(layer, widths)]
+        if problems:
+            raise GraphError(problems)
+        skip = isinstance(layer, Recurrent) and not layer.shortcut and len(self.early) > 0
         self.reading = None if skip else Reading(layer, widths)
-        self.early = nn.ModuleList(Carrier(link) for link in early)
-        self.late = nn.ModuleList(Carrier(link) for link in late)
-        width = (0 if self.reading is None else self.reading.width) + _width(self.early)
+        width = (0 if self.reading is None else self.reading.width) + self.early.width
         self.shortcut_dropout = nn.Dropout(layer.dropout if isinstance(layer, Recurrent) else 0.0)
         self.recurrent: BiLSTM | None = None
         if isinstance(layer, Recurrent):
             self.recurrent = BiLSTM(width, layer.width, depth=layer.depth, dropout=layer.dropout)
             width = self.recurrent.width
-        self.pool = conversion(reads, unit, pool, width, compare) if reads != unit else None
-        width = self.pool.width if self.pool is not None else width  # type: ignore[assignment]
-        self.decoder = build(width + _width(self.late))
-        self.hidden_width = self.recurrent.width if self.recurrent is not None else self.decoder.hidden_width
-
-    @property
-    def incoming(self) -> int:
-        """Width of what encoder and edges bring, before pool and recurrent layer."""
-        return (0 if self.reading is None else self.reading.width) + _width(self.early) + _width(self.late)
+        self.pool = conversion(unit, pool, width, compare) if reads != unit else None
+        width = width if self.pool is None else self.pool.width
+        self.decoder = build(width + self.late.width)
+        self.hidden_width = self.decoder.hidden_width if self.recurrent is None else self.recurrent.width
 
     @property
     def highest(self) -> int:
         """The highest encoder layer that it needs."""
         return 0 if self.reading is None else self.reading.highest
 
-    def forward(self, state: State, upstream: Mapping[str, Upstream], layout: Layout, epoch: int) -> Output:
+    def forward(self, read: Read, upstream: Mapping[str, Upstream], layout: Layout, epoch: int) -> Output:
         """Decode a batch.
 
         Args:
-            state: The encoder, advanced to `highest` at least.
+            read: Gives the states of an encoder layer, up to `highest` at least.
             upstream: Upstream nodes by name.
             layout: The rows of the batch, those alive marked.
             epoch: Epoch of training, from 0.
         """
         rows = self._segmented(layout.rows[self.unit], upstream)
-        parts = [] if self.reading is None else [self.shortcut_dropout(self.reading(state))]
-        states = torch.cat([*parts, *_joined(self.early, upstream, layout, epoch)], dim=-1)
+        parts = [] if self.reading is None else [self.shortcut_dropout(self.reading(read))]
+        states = torch.cat([*parts, *self.early(upstream, layout, epoch)], dim=-1)
         recurrent = None
         if self.recurrent is not None:
-            inside = rows if self.reads == self.unit else layout.rows[self.reads]
-            states = recurrent = self.recurrent(states, inside)
+            states = recurrent = self.recurrent(states, rows if self.reads == self.unit else layout.rows[self.reads])
         states = states if self.pool is None else self.pool(states, layout)
-        states = torch.cat([states, *_joined(self.late, upstream, layout, epoch)], dim=-1)
+        states = torch.cat([states, *self.late(upstream, layout, epoch)], dim=-1)
         scores = self.decoder(states, rows)
-        hidden = recurrent if recurrent is not None else scores["hidden"]
         return Output(
-            rows=rows, hidden=hidden, scores=scores, decoder=self.decoder, candidates=layout.scores(self.unit)
+            rows=rows,
+            hidden=scores["hidden"] if recurrent is None else recurrent,
+            scores=scores,
+            decoder=self.decoder,
+            candidates=layout.scores(self.unit),
         )
 
     def _segmented(self, rows: Rows, upstream: Mapping[str, Upstream]) -> Rows:
-        for link in self.controls:
-            if isinstance(link.edge, Segments):
-                source = link.edge.source if self.training else link.edge.predict
-                rows = rows.regroup(upstream[link.upstream].starts(source))
+        for name, edge in self.segments:
+            rows = rows.regroup(upstream[name].starts(edge.source if self.training else edge.predict))
         return rows
 
 
-def _width(carriers: nn.ModuleList) -> int:
-    alone = sum(c.width for c in carriers if c.group is None)
-    return alone + sum({c.group: c.width for c in carriers if c.group is not None}.values())
-
-
-def _joined(carriers: nn.ModuleList, upstream: Mapping[str, Upstream], layout: Layout, epoch: int) -> list[Tensor]:
-    """What all edges bring: concatenated, except that edges of one group are added."""
-    joined: dict[object, Tensor] = {}
+def _group_problems(carriers: Iterable[Carrier]) -> list[str]:
+    """Edges of one group are added, so they have one width and arrive at one unit."""
+    groups: dict[str, list[Carrier]] = {}
     for carrier in carriers:
-        key = carrier if carrier.group is None else carrier.group
-        states = carrier(upstream[carrier.link.upstream], layout, epoch)
-        joined[key] = joined[key] + states if key in joined else states
-    return list(joined.values())
+        if carrier.group is not None:
+            groups.setdefault(carrier.group, []).append(carrier)
+    return [
+        f"the edges of group {group!r} are added, so they need one width and one unit, got "
+        + ", ".join(f"{c.width} per {c.link.arrives} from {c.link.upstream}" for c in members)
+        + ": set the width= of its Labels alike, or take one edge out of the group"
+        for group, members in groups.items()
+        if len({(c.width, c.link.arrives) for c in members}) > 1
+    ]
+
+
+def _mix_problems(layer: Layer, widths: Sequence[int]) -> list[str]:
+    if not isinstance(layer, Mix):
+        return []
+    mixed = {i: widths[i] for i in layer.layers or range(len(widths))}
+    if len(set(mixed.values())) == 1:
+        return []
+    found = ", ".join(f"layer {i}: {width}" for i, width in mixed.items())
+    return [f"a Mix adds layers, so they need one width, got {found}: name layers of one width in Mix(layers=...)"]

@@ -104,8 +104,7 @@ class Parsing(Task):
         if len(rows) == 0:
             empty = np.zeros(0, dtype=np.int64)
             return {"head": empty, "label": empty, "probability": np.zeros(0, dtype=np.float32)}
-        with_root = functional.pad(scores, (0, 0, 1, 0)).cpu().numpy()
-        padded = trees.decode_batch(with_root, rows.lengths.cpu().numpy(), projective=self.projective)
+        padded = trees.decode_batch(functional.pad(scores, (0, 0, 1, 0)), rows.lengths, projective=self.projective)
         heads = rows.flatten(torch.as_tensor(padded, device=scores.device))
         arc = rows.flatten(scores.softmax(-1)).gather(1, heads[:, None]).squeeze(1)
         logits = cast(ArcDecoder, output.decoder).relations(dict(output.scores), rows, heads)
@@ -114,7 +113,7 @@ class Parsing(Task):
         return {
             "head": offset.cpu().numpy(),
             "label": label.cpu().numpy(),
-            "probability": (arc * probability).float().cpu().numpy(),
+            "probability": (arc * probability).cpu().numpy(),
         }
 
     def _rooted(self, logits: Tensor, heads: Tensor) -> Tensor:

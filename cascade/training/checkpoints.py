@@ -47,8 +47,7 @@ class Checkpoints:
 
     def exists(self) -> bool:
         """Whether there is a checkpoint. One that was being replaced when the run was killed is put back."""
-        if self.old.exists() and not self.folder.exists():
-            self.old.rename(self.folder)
+        self._put_back()
         return (self.folder / STATE).is_file()
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -66,6 +65,7 @@ class Checkpoints:
             self._swap()
         except OSError as error:
             shutil.rmtree(self.fresh, ignore_errors=True)
+            self._put_back()
             raise TrainingError(
                 f"cannot write the checkpoint {self.folder}: {error}; the one before it is untouched: "
                 "make room, then go on with resume=True"
@@ -82,9 +82,13 @@ class Checkpoints:
             tensors = {p.stem: safetensors.torch.load_file(p) for p in self.folder.glob("*.safetensors")}
         except (OSError, ValueError, SafetensorError) as error:
             raise TrainingError(
-                f"cannot read the checkpoint {self.folder}: {error}; remove the folder to start again"
+                f"cannot read the checkpoint {self.folder}: {error}; train into a new folder"
             ) from error
         return Checkpoint(plain, tensors)
+
+    def _put_back(self) -> None:
+        if self.old.exists() and not self.folder.exists():
+            self.old.rename(self.folder)
 
     def _swap(self) -> None:
         shutil.rmtree(self.old, ignore_errors=True)

@@ -27,7 +27,7 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> bool:
             points = [(row["step"], row[key][task]) for row in rows if task in row[key]]
             axes.plot(*zip(*points, strict=True), marker=".", label=task)
         axes.set(title=title, xlabel="step")
-        if rows:
+        if axes.lines:
             axes.legend()
     figure.savefig(path, dpi=120)
     return True

@@ -68,9 +68,7 @@ class Successive(Regularizer):
         Raises:
             TrainingError: A pattern fits no parameter.
         """
-        _require_matches(self.strengths, [name for name, _ in model.named_parameters()])
-        named = [(name, p, first_match(self.strengths, name, self.strength)) for name, p in model.named_parameters()]
-        penalized = {name: (p, delta) for name, p, delta in named if p.requires_grad and delta}
+        penalized = _by_pattern(model.named_parameters(), self.strengths, self.strength)
         order = model.graph.order()
         above = {task: model.graph.ancestors([task]) for task in order}
         self._theta = {task: _within(penalized, above[task]) for task in order}
@@ -124,14 +122,8 @@ class L2(Regularizer):
         Raises:
             TrainingError: A pattern fits no matrix.
         """
-        matrices = [(name, p) for name, p in model.named_parameters() if p.requires_grad and p.dim() > 1]
-        for pattern in self.strengths:
-            if not any(fnmatchcase(name, pattern) for name, _ in matrices):
-                raise TrainingError(
-                    f"L2: no weight matrix is called like {pattern!r}; names are such as {matrices[-1][0]}"
-                )
-        named = {name: (p, first_match(self.strengths, name, 0.0)) for name, p in matrices}
-        penalized = {name: entry for name, entry in named.items() if entry[1]}
+        matrices = ((name, p) for name, p in model.named_parameters() if p.dim() > 1)
+        penalized = _by_pattern(matrices, self.strengths, 0.0)
         graph = model.graph
         self._weights = {task: _within(penalized, {task, *graph.ancestors([task])}) for task in graph.order()}
 
@@ -141,17 +133,21 @@ class L2(Regularizer):
         return _total(strength * p.square().sum() for p, strength in weights.values())
 
 
-def first_match(strengths: Mapping[str, float], name: str, default: float) -> float:
-    """The strength of the first pattern that fits a name."""
-    return next((value for pattern, value in strengths.items() if fnmatchcase(name, pattern)), default)
-
-
-def _require_matches(patterns: Iterable[str], names: Sequence[str]) -> None:
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
+def _by_pattern(
+    named: Iterable[tuple[str, Tensor]], strengths: Mapping[str, float], default: float
+) -> dict[str, tuple[Tensor, float]]:
+    """Parameters that are trained and penalized, each with the strength of the first pattern that fits its name."""
+    parameters = dict(named)
+    for pattern in strengths:
+        if not any(fnmatchcase(name, pattern) for name in parameters):
             raise TrainingError(
-                f"regularizer: no parameter that it is for fits {pattern!r}; names are such as {names[-1]}"
+                f"regularizer: nothing fits {pattern!r}; what it is for is called such as {max(parameters)}"
             )
+    found = {
+        name: (p, next((value for pattern, value in strengths.items() if fnmatchcase(name, pattern)), default))
+        for name, p in parameters.items()
+    }
+    return {name: (p, strength) for name, (p, strength) in found.items() if p.requires_grad and strength}
 
 
 def _within(parameters: Mapping[str, tuple[Tensor, float]], nodes: Iterable[str]) -> dict[str, tuple[Tensor, float]]:

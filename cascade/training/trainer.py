@@ -61,7 +61,7 @@ class Trainer:
         TrainingError: A setting makes no sense.
     """
 
-    model: CascadeModel = field(kw_only=False)
+    model: CascadeModel = field(kw_only=False, repr=False)
     corpora: Sequence[Corpus]
     schedule: Schedule = field(default_factory=Joint)
     optimizer: Optimizer = field(default_factory=Adam)

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 import spacy
 import torch
+from confection import Config
 from typer.testing import CliRunner, Result
 
 from cascade import storage
-from cascade.cli import app
+from cascade.cli.app import app
 from cascade.data import read_conllu
 from cascade.graph import Hidden, Labels, Segments, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Convolutional
+from cascade.registry import graph_to_config
 from cascade.tasks import Chunking, Entities, Lemmas, Parsing, Sentences, Tagging
 
 SENTENCES = [
@@ -92,3 +94,21 @@ def run() -> Run:
         return result
 
     return invoke
+
+
+@pytest.fixture(scope="session")
+def config(graph: TaskGraph, treebank: Path) -> Path:
+    """A config that trains the boundaries and the tags of that graph for two epochs."""
+    settings = {
+        "paths": {"train": str(treebank), "dev": str(treebank)},
+        "nlp": {"lang": "en", "pipeline": ["cascade"]},
+        "components": {"cascade": {"factory": "cascade", "graph": graph_to_config(graph.closure(["sents", "tag"]))}},
+        "corpora": {
+            "train": {"@readers": "cascade.Conllu.v1", "path": "${paths.train}"},
+            "dev": {"@readers": "cascade.Conllu.v1", "path": "${paths.dev}"},
+        },
+        "cascade": {"trainer": {"@cascade_trainers": "cascade.Trainer.v1", "epochs": 2, "cpu": True}},
+    }
+    path = treebank.parent / "config.cfg"
+    Config(settings).to_disk(path)
+    return path

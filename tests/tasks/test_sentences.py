@@ -3,14 +3,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import spacy
 import torch
 from spacy.language import Language
+from spacy.pipeline.senter import senter_score
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from cascade.nn.rows import MISSING
 from cascade.tasks import Sentences
+
+vocabs = pytest.mark.parametrize("vocab", [Vocab(), spacy.blank("en").vocab], ids=["bare", "english"])
 
 
 def split(doc: Doc, *starts: int, unknown: tuple[int, ...] = ()) -> Doc:
@@ -69,3 +75,63 @@ def test_a_small_model_learns_its_docs(
     examples = [Example(c, d) for c, d in zip(predict(model, docs), docs, strict=True)]
     assert model.task("sents").score(examples) == {"sents_p": 1.0, "sents_r": 1.0, "sents_f": 1.0}
     assert set(model.task("sents").score(examples[3:]).values()) == {None}
+
+
+def bare(doc: Doc) -> Doc:
+    return Doc(doc.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+
+
+def predicted(*starts: int) -> dict[str, np.ndarray]:
+    return {"label": np.array(starts), "probability": np.ones(len(starts))}
+
+
+@vocabs
+def test_white_space_belongs_to_the_sentence_before_it_and_in_front_to_the_first(vocab: Vocab) -> None:
+    doc = Doc(vocab, words=["\n", "It", "rains", "\n\n", " ", "Nobody", "minds", "\n"])
+    Sentences("sents").annotate(doc, predicted(0, 0, 1, 0))
+    assert [[t.i for t in sentence] for sentence in doc.sents] == [[0, 1, 2, 3, 4], [5, 6, 7]]
+    assert all(token.is_sent_start is not None for token in doc)
+
+
+@vocabs
+def test_a_sentence_that_starts_with_white_space_starts_at_its_first_word(vocab: Vocab) -> None:
+    doc = Doc(vocab, words=["a", "b", "\n", " ", "c", "d"], sent_starts=[1, -1, 1, 1, -1, -1])
+    targets = Sentences("sents").targets(doc)
+    assert targets is not None
+    assert targets["label"].tolist() == [1, 0, 1, 0]
+
+
+@vocabs
+@pytest.mark.parametrize(("words", "boundaries"), [([], 0), (["\n"], 1), (["Hi"], 1), ([" ", "\n"], 1)])
+def test_the_smallest_docs(words: list[str], boundaries: int, vocab: Vocab) -> None:
+    doc, task = Doc(vocab, words=words), Sentences("sents")
+    seen = sum(not word.isspace() for word in words)
+    task.annotate(doc, predicted(*[0] * seen))
+    assert len(list(doc.sents)) == boundaries
+    targets = task.targets(doc)
+    assert targets is None if seen == 0 else targets is not None and targets["label"].tolist() == [1]
+
+
+def test_boundaries_that_are_set_stay_without_overwrite(nlp: Language) -> None:
+    doc = split(nlp.make_doc("a b c d"), 2, unknown=(1, 3))
+    Sentences("sents").annotate(doc, predicted(1, 1, 0, 0), overwrite=False)
+    assert [token.is_sent_start for token in doc] == [True, True, True, False]
+    Sentences("sents").annotate(doc, predicted(1, 1, 0, 0))
+    assert [token.is_sent_start for token in doc] == [True, True, False, False]
+
+
+def test_annotating_leaves_predictions_as_they_are(nlp: Language) -> None:
+    predictions = predicted(0, 0)
+    Sentences("sents").annotate(nlp.make_doc("a b"), predictions)
+    assert predictions["label"].tolist() == [0, 0]
+
+
+def test_scores_are_those_of_spacys_senter(docs: list[Doc]) -> None:
+    task, examples = Sentences("sents"), []
+    for doc, starts in zip(docs[:2], [(1, 0, 0, 1, 0, 1, 0, 0, 0), (1, 0, 0, 1, 0, 0)], strict=True):
+        task.annotate(copy := bare(doc), predicted(*starts))
+        examples.append(Example(copy, doc))
+    examples += [Example(bare(docs[0]), docs[0]), Example(bare(docs[4]), docs[4])]
+    theirs = senter_score(examples)
+    assert 0 < theirs["sents_f"] < 1
+    assert task.score(examples) == theirs

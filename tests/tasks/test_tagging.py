@@ -3,10 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from spacy.language import Language
+from spacy.pipeline.morphologizer import morphologizer_score
+from spacy.pipeline.tagger import tagger_score
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from cascade.nn.rows import MISSING
 from cascade.tasks import Tagging
@@ -102,3 +106,61 @@ def test_a_small_model_learns_its_docs(
     examples = [Example(c, d) for c, d in zip(predict(model, docs), docs, strict=True)]
     assert model.task("tag").score(examples) == {f"{attribute.lower()}_acc": 1.0}
     assert model.task("tag").score(examples[2:]) == {f"{attribute.lower()}_acc": None}
+
+
+@attributes
+def test_a_vocabulary_without_flags_knows_white_space_all_the_same(attribute: Any) -> None:
+    task = Tagging("tag", attribute=attribute)
+    task.vocabulary = tuple(VALUES[attribute])
+    doc = Doc(Vocab(), words=["\n", "dogs", " ", "slept"])
+    assert not any(token.is_space for token in doc)
+    task.annotate(doc, {"label": np.array([1, 2]), "probability": np.ones(2)})
+    targets = task.targets(doc)
+    assert targets is not None
+    assert targets["label"].tolist() == [1, 2]
+    space = {"TAG": "_SP", "POS": "SPACE", "MORPH": ""}[attribute]
+    assert read(doc, attribute) == [space, VALUES[attribute][1], space, VALUES[attribute][2]]
+
+
+@attributes
+@pytest.mark.parametrize("words", [[], ["\n"], [" ", "\n\n"]])
+def test_docs_without_words(attribute: Any, words: list[str]) -> None:
+    task, doc = Tagging("tag", attribute=attribute), Doc(Vocab(), words=words)
+    task.vocabulary = tuple(VALUES[attribute])
+    nothing = np.zeros(0, dtype=np.int64)
+    task.annotate(doc, {"label": nothing, "probability": nothing})
+    assert task.targets(doc) is None
+
+
+def test_no_features_are_a_value_and_a_missing_value_is_not() -> None:
+    doc = Doc(Vocab(), words=["a", "b", "c"])
+    doc[0].set_morph("")
+    doc[2].set_morph("Number=Plur")
+    task = Tagging("tag", attribute="MORPH")
+    task.vocabulary = tuple(task.labels([doc]))
+    assert task.vocabulary == ("", "Number=Plur")
+    targets = task.targets(doc)
+    assert targets is not None
+    assert targets["label"].tolist() == [0, MISSING, 1]
+
+
+def test_only_labels_in_use_enter_the_strings() -> None:
+    doc, task = Doc(Vocab(), words=["a"]), Tagging("tag")
+    task.vocabulary = ("IN", "OUT")
+    task.annotate(doc, {"label": np.array([0]), "probability": np.ones(1)})
+    assert "IN" in doc.vocab.strings
+    assert "OUT" not in doc.vocab.strings
+
+
+@attributes
+def test_scores_are_spacys_own(attribute: Any, nlp: Language) -> None:
+    words = "the dogs \n slept the cats"
+    gold = annotated(nlp.make_doc(words), attribute, [VALUES[attribute][i] for i in (0, 1, 2, 0, 1)])
+    partial = nlp.make_doc("dogs slept")
+    partial[0].set_morph("Number=Plur") if attribute == "MORPH" else setattr(partial[0], NAMES[attribute], "NOUN")
+    found = annotated(nlp.make_doc(words), attribute, [VALUES[attribute][i] for i in (0, 1, 1, 0, 2)])
+    examples = [Example(found, gold), Example(nlp.make_doc("dogs slept"), partial)]
+    theirs = {**tagger_score(examples), **morphologizer_score(examples)}
+    key = f"{attribute.lower()}_acc"
+    assert 0 < theirs[key] < 1
+    assert Tagging("tag", attribute=attribute).score(examples) == {key: theirs[key]}

@@ -30,7 +30,9 @@ def make_docs(number: int, *, seed: int = 0, tags: bool = True, sentences: bool 
         pattern = "DNVDN" * rng.randint(1, 3)
         words = [rng.choice(WORDS[tag]) for tag in pattern]
         starts = [i % 5 == 0 for i in range(len(words))]
-        docs.append(Doc(VOCAB, words=words, tags=list(pattern) if tags else None, sent_starts=starts if sentences else None))
+        docs.append(
+            Doc(VOCAB, words=words, tags=list(pattern) if tags else None, sent_starts=starts if sentences else None)
+        )
     return docs
 
 
@@ -38,7 +40,9 @@ def make_graph(width: int = 6) -> TaskGraph:
     """Tags, and above them sentence boundaries."""
     graph = TaskGraph(encoder=Embedding(words=6, characters=6, vocabulary=20, buckets=40))
     graph.add(Tagging("tags", layer=Recurrent(width, dropout=0.1)))
-    return graph.add(Sentences("sents", layer=Recurrent(width)), after={"tags": [Hidden(), Labels(width=4, dropout=0.1)]})
+    return graph.add(
+        Sentences("sents", layer=Recurrent(width)), after={"tags": [Hidden(), Labels(width=4, dropout=0.1)]}
+    )
 
 
 def make_trainer(*, corpora: Sequence[Corpus] | None = None, **settings: Any) -> Trainer:
@@ -57,17 +61,17 @@ def make_trainer(*, corpora: Sequence[Corpus] | None = None, **settings: Any) ->
     return Trainer(CascadeModel(make_graph()), corpora=both if corpora is None else corpora, **{**defaults, **settings})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def docs() -> Callable[..., list[Doc]]:
     return make_docs
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def graph() -> Callable[..., TaskGraph]:
     return make_graph
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trainer() -> Callable[..., Trainer]:
     return make_trainer
 

@@ -15,7 +15,7 @@ Make = Callable[..., list[Doc]]
 
 def test_every_doc_with_the_tasks_it_has_gold_for(model: CascadeModel, docs: Make) -> None:
     empty = Doc(docs(1)[0].vocab)
-    blank = Doc(empty.vocab, words=["moon"])
+    blank = Doc(empty.vocab, words=["moon", "tree"])
     first = Corpus(train=[*docs(1), *docs(1, sentences=False), empty, blank])
     second = Corpus(train=docs(1, tags=False))
     found = [[names for _, names in corpus] for corpus in annotated(model, [first, second])]

@@ -36,7 +36,7 @@ def count(model: CascadeModel, nodes: Iterable[str]) -> int:
 
 
 def penalties(model: CascadeModel, regularizer: Successive) -> dict[str, float]:
-    return {task: float(regularizer.penalty([task])) for task in model.graph.order()}
+    return {task: float(regularizer.penalty([task]).detach()) for task in model.graph.order()}
 
 
 def test_the_timeline_of_snapshots_worked_by_hand(diamond: CascadeModel) -> None:
@@ -51,7 +51,7 @@ def test_the_timeline_of_snapshots_worked_by_hand(diamond: CascadeModel) -> None
         for number, task in enumerate(ABOVE):
             # low and alone: since the epoch began. left, right: since the sweep of low. top: since that of right.
             moved = number if task in ("low", "alone") else number - {"left": 1, "right": 1, "top": 3}[task]
-            found = float(regularizer.penalty([task]))
+            found = float(regularizer.penalty([task]).detach())
             assert found == pytest.approx(0.5 * size[task] * moved**2, rel=1e-3), (epoch, task)
             shift(diamond, 1.0)
             regularizer.end_sweep(task)
@@ -64,10 +64,10 @@ def test_without_sweeps_all_snapshots_are_of_the_end_of_the_epoch(diamond: Casca
     shift(diamond, 1.0)
     everything = ["low", "left", "right", "top", "alone"]
     together = count(diamond, ["low", "left", "right"])
-    assert float(regularizer.penalty(everything)) == pytest.approx(together, rel=1e-3)
-    assert float(regularizer.penalty(["low", "alone"])) == pytest.approx(count(diamond, []), rel=1e-3)
+    assert float(regularizer.penalty(everything).detach()) == pytest.approx(together, rel=1e-3)
+    assert float(regularizer.penalty(["low", "alone"]).detach()) == pytest.approx(count(diamond, []), rel=1e-3)
     regularizer.end_epoch()
-    assert float(regularizer.penalty(everything)) == 0.0
+    assert float(regularizer.penalty(everything).detach()) == 0.0
 
 
 def test_the_gradient_pulls_back_and_only_what_is_upstream(diamond: CascadeModel) -> None:
@@ -90,8 +90,8 @@ def test_strength_by_pattern_the_first_match_wins(diamond: CascadeModel) -> None
     shift(diamond, 1.0)
     decoder = sum(p.numel() for p in diamond.nodes["low"].decoder.parameters())
     rest = sum(p.numel() for p in diamond.nodes["low"].parameters()) - decoder
-    assert float(regularizer.penalty(["right"])) == pytest.approx(decoder + 0.1 * rest, rel=1e-3)
-    assert float(regularizer.penalty(["low"])) == 0.0
+    assert float(regularizer.penalty(["right"]).detach()) == pytest.approx(decoder + 0.1 * rest, rel=1e-3)
+    assert float(regularizer.penalty(["low"]).detach()) == 0.0
 
 
 def test_snapshots_survive_a_checkpoint(diamond: CascadeModel) -> None:
@@ -128,5 +128,5 @@ def test_l2_is_over_the_matrices_that_the_step_needs(diamond: CascadeModel) -> N
 
 @pytest.mark.parametrize("regularizer", [L2(strengths={"nodes.*.bias": 1.0}), Successive(strengths={"node.*": 1.0})])
 def test_a_pattern_that_fits_nothing_is_an_error(diamond: CascadeModel, regularizer: L2 | Successive) -> None:
-    with pytest.raises(TrainingError, match="fits 'node"):
+    with pytest.raises(TrainingError, match="nothing fits 'node"):
         regularizer.begin(diamond, sweeps=True)

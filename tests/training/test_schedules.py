@@ -56,7 +56,7 @@ def test_joint_batches_come_from_one_corpus_and_carry_all_its_tasks(corpora: lis
     homes = [{doc: i for i, corpus in enumerate(corpora) for doc, _ in corpus}[s.docs[0]] for s in taken]
     assert Counter(homes) == {0: 6, 1: 2}
     for s, home in zip(taken, homes, strict=True):
-        assert {doc for doc in s.docs} <= {doc for doc, _ in corpora[home]}
+        assert set(s.docs) <= {doc for doc, _ in corpora[home]}
         assert s.tasks == (("low",), ("middle", "top"))[home]
         assert s.sweep is None
         assert not s.ends_sweep

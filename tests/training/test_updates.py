@@ -89,7 +89,7 @@ def test_penalties_are_added_but_not_logged(model: CascadeModel, docs: Make) -> 
             p += 2.0
     batch = docs(3)
     before, gradient = weights(model), gradients(model, batch, ("tags",))
-    loss = float(model.losses(model.batch(batch, targets=["tags"]), ["tags"])["tags"])
+    loss = model.losses(model.batch(batch, targets=["tags"]), ["tags"])["tags"].item()
     take(updates, Step(batch, ("tags",), "tags"))
     for name, weight in weights(model).items():
         pulled = 0.2 if name.startswith("encoder.") else 0.0

@@ -41,7 +41,7 @@ class ArcDecoder(Decoder):
 
 
 def possible(rows: Rows) -> Tensor:
-    """Which heads exist: rows of the group and the root, never the row itself. Shape: [groups, longest, 1 + longest]."""
+    """Which heads exist: the root and the other rows of the group. Shape: [groups, longest, 1 + longest], bool."""
     mask = rows.mask
     heads = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)[:, None, :]
     itself = torch.zeros(rows.longest, rows.longest + 1, dtype=torch.bool, device=mask.device)
@@ -76,7 +76,7 @@ class Biaffine(ArcDecoder):
 
     def __init__(self, width: int, *, arcs: int, relations: int, classes: int, dropout: float = 0.33) -> None:
         super().__init__()
-        self.sizes = (arcs, arcs, relations, relations)
+        self.sizes = [arcs, arcs, relations, relations]
         self.hidden_width, self.classes, self.dropout = sum(self.sizes), classes, dropout
         self.root = nn.Parameter(torch.zeros(width))
         self.project = nn.Linear(width, sum(self.sizes))
@@ -94,7 +94,7 @@ class Biaffine(ArcDecoder):
         """
         padded = with_root(self.root, rows.pad(self._drop(states, rows)))
         hidden = nn.functional.leaky_relu(self.project(padded), 0.1)
-        parts = [self._drop_shared(part) for part in hidden.split(self.sizes, dim=-1)]
+        parts = [self._drop_shared(part) for part in torch.split(hidden, self.sizes, dim=-1)]
         dependent, head = parts[0][:, 1:], parts[1]
         arcs = _biased(dependent) @ self.arc @ head.transpose(1, 2)
         arcs = arcs.float().masked_fill(~possible(rows), LOWEST)
@@ -160,7 +160,7 @@ class HeadSelection(ArcDecoder):
             `hidden`: [n, width].
         """
         padded = with_root(self.root, rows.pad(states))
-        arcs = padded[:, 1:] @ self.arc.T @ padded.transpose(1, 2)
+        arcs = padded[:, 1:] @ self.arc @ padded.transpose(1, 2)
         return {"arcs": arcs.float().masked_fill(~possible(rows), LOWEST), "states": padded, "hidden": states}
 
     def relations(self, scores: dict[str, Tensor], rows: Rows, heads: Tensor) -> Tensor:

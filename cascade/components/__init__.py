@@ -1,0 +1,1 @@
+"""The spaCy side: factories, the pipe, readers, scorers and callbacks."""

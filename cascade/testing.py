@@ -1,0 +1,223 @@
+"""The contracts of tasks and pipes as tests, for people who write their own.
+
+    def test_my_task():
+        cascade.testing.check_task(MyTask("mine"), docs)
+
+Every check raises an AssertionError that says what is wrong.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import numpy as np
+import spacy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from cascade.components.pipe import CascadePipe
+from cascade.data.batches import Targets
+from cascade.evaluation import bare_copy
+from cascade.graph import Layer, Mix, Recurrent, TaskGraph
+from cascade.model import CascadeModel
+from cascade.nn.encoders import Convolutional
+from cascade.registry import from_config, to_config
+from cascade.tasks.base import Predictions, Task
+from cascade.training.scoring import main_score
+
+SPACE = " \n"
+
+
+def check_task(task: Task, docs: Sequence[Doc]) -> None:
+    """Check what graph, trainer and pipe rely on in a task.
+
+    Args:
+        task: The task, with a name.
+        docs: Docs with gold for it, a few words each.
+
+    Raises:
+        AssertionError: The task breaks its contract.
+    """
+    assert docs, "check_task needs Docs with gold"
+    config = to_config(task)
+    assert to_config(from_config(config)) == config, "a task written to a config and read again differs"
+    with _unchanged(docs):
+        labels = list(task.labels(docs))
+        assert labels, "labels() finds no label in Docs with gold"
+        assert labels == list(task.labels(docs[::-1])), "labels() depends on the order of the Docs"
+        assert len(labels) == len(set(labels)), "labels() gives a label twice"
+        model = small_model(task, docs)
+        _check_targets(model, docs)
+        _check_loss(model, docs)
+        predicted = [bare_copy(doc) for doc in docs]
+        with _unchanged(predicted):
+            predictions = _predict(model, predicted)
+    _check_annotation(model.task(task.name), docs, predicted, predictions)
+    _check_odd_docs(model, docs[0].vocab)
+
+
+def small_model(task: Task, docs: Sequence[Doc]) -> CascadeModel:
+    """A small model with one task, initialized from Docs.
+
+    Args:
+        task: The task.
+        docs: Docs with gold for it.
+    """
+    encoder = Convolutional(width=16, depth=max(1, _highest(task.layer)), vocabulary=100, buckets=100, dropout=0.0)
+    return CascadeModel(TaskGraph(encoder=encoder).add(deepcopy(task))).initialize(docs)
+
+
+def check_pipe(nlp: Language, docs: Sequence[Doc], *, name: str = "cascade") -> None:
+    """Check what spaCy relies on in a pipe.
+
+    Args:
+        nlp: A pipeline with a pipe that is initialized.
+        docs: Docs with gold for its tasks.
+        name: The pipe's name.
+
+    Raises:
+        AssertionError: The pipe breaks its contract.
+    """
+    pipe = nlp.get_pipe(name)
+    assert isinstance(pipe, CascadePipe), f"{name!r} is a {type(pipe).__name__}, no CascadePipe"
+    plain = [bare_copy(doc) for doc in (*docs, Doc(nlp.vocab))]
+    with _unchanged(plain):
+        predictions = pipe.predict(plain)
+    assert len(predictions) == len(plain), "predict() gives another number of predictions than Docs"
+    assert pipe.predict([]) == [], "predict() of no Docs is not empty"
+    expected = [pipe(bare_copy(doc)).to_bytes() for doc in plain]
+    assert [doc.to_bytes() for doc in pipe.pipe(map(bare_copy, plain))] == expected, "pipe() differs from one by one"
+    _check_saving(nlp, plain, name)
+    _check_update(pipe, [Example(bare_copy(doc), doc) for doc in docs])
+
+
+def _check_targets(model: CascadeModel, docs: Sequence[Doc]) -> None:
+    task = model.task(*model.graph.names())
+    counts = model.batch(docs).counts[task.unit]
+    gold = [task.targets(doc) for doc in docs]
+    assert any(targets is not None for targets in gold), "targets() finds no gold in Docs with gold"
+    for doc, targets, rows in zip(docs, gold, counts, strict=True):
+        blank = task.blank(rows)
+        for values in blank.values():
+            assert len(values) == rows, f"blank({rows}) has {len(values)} rows"
+        if targets is not None:
+            assert _forms(targets) == _forms(blank), (
+                f"targets() and blank() differ: {_forms(targets)}, {_forms(blank)}, {doc}"
+            )
+
+
+def _check_loss(model: CascadeModel, docs: Sequence[Doc]) -> None:
+    name = model.graph.names()[0]
+    batch = model.train().batch(docs, targets=[name])
+    loss = model.losses(batch, [name])[name]
+    assert loss.shape == () and torch.isfinite(loss), f"the loss should be one finite number, is {loss}"
+    torch.autograd.backward(loss)
+    for part, module in (("decoder", model.nodes[name]), ("encoder", model.encoder)):
+        moved = [p for p in module.parameters() if p.grad is not None and bool(p.grad.any())]
+        assert moved, f"no gradient reaches the {part}"
+    task = model.task(name)
+    blank = {key: torch.from_numpy(value) for key, value in task.blank(sum(batch.counts[task.unit])).items()}
+    unknown = task.loss(model(batch, [name])[name], blank)
+    assert torch.isfinite(unknown), f"the loss without any gold should be finite, is {unknown}"
+    model.zero_grad()
+
+
+def _check_annotation(
+    task: Task, docs: Sequence[Doc], predicted: Sequence[Doc], predictions: Sequence[Predictions]
+) -> None:
+    for doc, found in zip(predicted, predictions, strict=True):
+        _check_results(task.annotate(doc, found))
+    if task.targets(docs[0]) is not None:
+        kept = docs[0].copy()
+        task.annotate(kept, predictions[0], overwrite=False)
+        _check_kept(task.targets(docs[0]) or {}, task.targets(kept) or {})
+    key, own = main_score(task, task.score([Example(doc, doc) for doc in docs]))
+    _, other = main_score(task, task.score([Example(p, doc) for p, doc in zip(predicted, docs, strict=True)]))
+    assert own >= other, f"gold scores {key} = {own} against itself, less than the {other} of a random model"
+
+
+def _check_odd_docs(model: CascadeModel, vocab: Any) -> None:
+    """Docs without words, with white space alone, with one word."""
+    task = model.task(*model.graph.names())
+    odd = [Doc(vocab), Doc(vocab, words=[SPACE]), Doc(vocab, words=["word"]), Doc(vocab, words=["a", SPACE, "b"])]
+    for doc in odd:
+        task.targets(doc)
+    for batch in (odd, odd[:1], odd[:2]):
+        for doc, found in zip(batch, _predict(model, batch), strict=True):
+            task.annotate(doc, found)
+
+
+def _check_saving(nlp: Language, docs: Sequence[Doc], name: str) -> None:
+    def annotated(other: Language) -> list[dict[str, Any]]:
+        loaded = other.get_pipe(name)
+        return [loaded(Doc(other.vocab).from_bytes(doc.to_bytes())).to_json() for doc in docs]
+
+    expected = annotated(nlp)
+    assert annotated(pickle.loads(pickle.dumps(nlp))) == expected, "pickled and unpickled, the pipe annotates otherwise"
+    with TemporaryDirectory() as folder:
+        nlp.to_disk(folder)
+        once = spacy.load(folder)
+        assert annotated(once) == expected, "saved and loaded, the pipe annotates otherwise"
+        loaded = cast(CascadePipe, once.get_pipe(name))
+        data = loaded.to_bytes(exclude=["vocab"])
+        assert loaded.from_bytes(data).to_bytes(exclude=["vocab"]) == data, "a second round trip changes the bytes"
+
+
+def _check_update(pipe: CascadePipe, examples: Sequence[Example]) -> None:
+    before = {key: value.clone() for key, value in pipe.module.state_dict().items()}
+    losses = pipe.update(examples, sgd=None, losses={})
+    assert np.isfinite(losses[pipe.name]), f"update() gives the loss {losses}"
+    changed = [key for key, value in pipe.module.state_dict().items() if not torch.equal(value, before[key])]
+    assert not changed, f"update() without an optimizer changes {', '.join(changed)}"
+    assert any(p.grad is not None for p in pipe.module.parameters()), "update() leaves no gradient"
+    assert not pipe.module.training, "update() leaves the cascade in training mode"
+    pipe.module.zero_grad()
+    scores = pipe.score([Example(pipe(example.predicted), example.reference) for example in examples])
+    broken = [key for key, value in scores.items() if not isinstance(value, int | float | dict | None)]
+    assert not broken, f"scores should be numbers, dicts or None, but not {', '.join(broken)}"
+
+
+def _check_results(results: Mapping[str, Any]) -> None:
+    plain = (np.ndarray, list, tuple, dict, str, int, float, type(None))
+    odd = [f"{key}: {type(value).__name__}" for key, value in results.items() if not isinstance(value, plain)]
+    assert not odd, f"annotate() should return numpy arrays and plain values, got {', '.join(odd)}"
+
+
+def _check_kept(before: Targets, after: Targets) -> None:
+    for key, values in before.items():
+        assert np.array_equal(values, after[key]), f"annotate(overwrite=False) changes gold: {key}"
+
+
+def _predict(model: CascadeModel, docs: Sequence[Doc]) -> list[Predictions]:
+    """Predictions of the only task, each with a row for every row of the Doc."""
+    task = model.task(*model.graph.names())
+    found = [prediction[task.name] for prediction in model.predict(docs)]
+    for prediction, rows in zip(found, model.batch(docs).counts[task.unit], strict=True):
+        for key, values in prediction.items():
+            assert len(values) == rows, f"decode() gives {key} of {len(values)} rows, not {rows}"
+    return found
+
+
+def _forms(targets: Targets) -> dict[str, tuple[Any, ...]]:
+    return {key: (value.dtype, *value.shape) for key, value in sorted(targets.items())}
+
+
+def _highest(layer: Layer) -> int:
+    if isinstance(layer, Mix):
+        return max(layer.layers, default=0)
+    return layer.layer if isinstance(layer, Recurrent) else layer
+
+
+@contextmanager
+def _unchanged(docs: Sequence[Doc]) -> Iterator[None]:
+    """No Doc may change in here."""
+    before = [doc.to_bytes() for doc in docs]
+    yield
+    assert [doc.to_bytes() for doc in docs] == before, "a Doc has been changed outside of annotate()"

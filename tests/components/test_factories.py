@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.language import Language
+
+from cascade import registry
+from cascade.errors import ConfigError, GraphError, ModelError
+from cascade.graph import TaskGraph
+from cascade.model import CascadeModel
+from cascade.registry import graph_to_config
+
+NAMED = ["en_cascade_sm", "cascade_ud", "cascade_jmt"]
+
+
+def python(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "ignore", *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_no_import_is_needed(folder: Path, nlp: Language, tmp_path: Path) -> None:
+    nlp.to_disk(tmp_path / "saved")
+    script = (
+        "import sys, spacy; assert 'cascade' not in sys.modules; "
+        "print([t.tag_ != '' for t in spacy.load(sys.argv[1])('Mara')]); "
+        "nlp = spacy.blank('en'); nlp.add_pipe('cascade', config={'model': sys.argv[2]}); "
+        "print([t.tag_ != '' for t in nlp('Mara')])"
+    )
+    assert python("-c", script, str(tmp_path / "saved"), str(folder)) == "[True]\n[True]"
+
+
+@pytest.mark.parametrize("name", ["cascade", *NAMED])
+def test_every_factory_makes_a_pipe(name: str, folder: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe(name, config={"model": str(folder)})
+    assert nlp("Mara mends old clocks.").has_annotation("TAG")
+    assert spacy.blank("en").from_config(nlp.config).pipe_names == [name]
+
+
+def test_a_graph_makes_a_pipe_to_be_trained(fresh: Language, graph: TaskGraph) -> None:
+    pipe: Any = fresh.get_pipe("cascade")
+    assert graph_to_config(pipe.module.graph) == graph_to_config(graph)
+    assert not pipe.module.initialized
+    with pytest.raises(ModelError, match="no weights yet"):
+        fresh("text")
+
+
+def test_the_config_is_filled_with_all_settings(fresh: Language) -> None:
+    """A config that is saved says everything, so that a later default changes nothing."""
+    settings = fresh.config["components"]["cascade"]
+    assert settings["graph"]["tasks"]["chunk"]["decoder"] == "crf"
+    assert settings["words"] == 4000
+    assert settings["scorer"] == {"@scorers": "cascade.Scorer.v1"}
+
+
+def test_what_does_not_fit(graph: TaskGraph, folder: Path) -> None:
+    config = graph_to_config(graph)
+    with pytest.raises(ConfigError, match="names a model.*and a graph"):
+        spacy.blank("en").add_pipe("cascade", config={"model": str(folder), "graph": config})
+    with pytest.raises(ConfigError, match="no model nowhere"):
+        spacy.blank("en").add_pipe("cascade", config={"model": "nowhere"})
+    config["tasks"]["tag"]["layer"] = 9
+    with pytest.raises(GraphError, match="task tag reads layer 9"):
+        spacy.blank("en").add_pipe("cascade", config={"graph": config})
+    with pytest.raises(ValueError, match="nonsense"):
+        spacy.blank("en").add_pipe("cascade", config={"model": str(folder), "nonsense": 1})
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_pipe_analysis_sees_what_a_shipped_graph_assigns(name: str, folder: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe(name, config={"model": str(folder)})
+    analysis = nlp.analyze_pipes()
+    assert not analysis["problems"][name]
+    assert {"token.dep", "token.tag", "doc._.cascade"} <= set(analysis["summary"][name]["assigns"])
+    assert "dep_las" in analysis["summary"][name]["scores"]
+
+
+def test_a_component_that_requires_an_assigned_attribute_is_content(folder: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("cascade_ud", config={"model": str(folder)})
+    nlp.add_pipe("test_wants_trees")
+    assert not nlp.analyze_pipes()["problems"]["test_wants_trees"]
+
+
+@Language.component("test_wants_trees", requires=["token.head", "token.lemma", "doc.sents"])
+def wants_trees(doc: Any) -> Any:
+    return doc
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_score_weights_sum_to_one(name: str) -> None:
+    weights = Language.get_factory_meta(name).default_score_weights
+    assert sum(weight for weight in weights.values() if weight) == pytest.approx(1)
+
+
+def test_the_scores_that_are_named_are_those_that_the_tasks_give(docs: Any, vocab: Any) -> None:
+    """The graph of `cascade_ud`, as small as can be."""
+    from spacy.training import Example
+
+    from cascade.nn.encoders import Convolutional
+    from cascade.tasks import Lemmas, Parsing, Sentences, Tagging
+
+    small = TaskGraph(encoder=Convolutional(width=8, depth=1, vocabulary=10, buckets=10))
+    for task in [
+        Sentences("sentences"),
+        *(Tagging(name, attribute=name) for name in ("TAG", "POS", "MORPH")),  # type: ignore[arg-type]
+        Lemmas("lemma"),
+        Parsing("parse", hidden=4, relations=4),
+    ]:
+        small.add(task)
+    model = CascadeModel(small).initialize(docs)
+    scores = {key for name in small for key in model.task(name).score([Example(doc, doc) for doc in docs])}
+    assert scores == set(Language.get_factory_meta("cascade_ud").default_score_weights)
+
+
+def test_a_task_of_ones_own_runs_in_a_pipe(graph: TaskGraph, examples: Any) -> None:
+    from dataclasses import dataclass
+
+    from cascade.tasks import Tagging
+
+    @registry.tasks("test.Mine.v1")
+    @dataclass(kw_only=True)
+    class Mine(Tagging):
+        """My own."""
+
+    own = TaskGraph(encoder=graph.encoder).add(Mine("mine", attribute="POS"))
+    nlp = spacy.blank("en")
+    nlp.add_pipe("cascade", config={"graph": graph_to_config(own)})
+    nlp.initialize(lambda: examples)
+    assert nlp("Mara mends old clocks.").has_annotation("POS")

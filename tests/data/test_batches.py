@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from cascade.data.batches import UNITS, Batch, collate
+from cascade.docs import PAIR
+from cascade.graph import Unit
+from cascade.nn.rows import MISSING
+
+VOCAB = Vocab()
+
+
+@dataclass
+class Lengths:
+    """Gold is the length of every word, where `doc.user_data` says that there is gold."""
+
+    name: str = "lengths"
+    unit: Unit = "token"
+
+    def blank(self, rows: int) -> dict[str, Any]:
+        return {"label": np.full(rows, MISSING)}
+
+    def targets(self, doc: Doc) -> dict[str, Any] | None:
+        words = [token for token in doc if not token.text.isspace()]
+        return {"label": np.array([len(token) for token in words])} if doc.user_data.get("gold") else None
+
+
+def doc_of(text: str, *, gold: bool = False) -> Doc:
+    doc = Doc(VOCAB, words=text.replace("|", "").replace("_", "\n").split(" ") if text else [])
+    doc.user_data["gold"] = gold
+    return doc
+
+
+def pair_of(first: str, second: str) -> Doc:
+    doc = doc_of(f"{first} {second}")
+    cut = len(first.split())
+    doc.spans[PAIR] = [doc[:cut], doc[cut:]]
+    return doc
+
+
+def words_of(texts: list[list[str]]) -> dict[str, torch.Tensor]:
+    seen.append(texts)
+    return {"sizes": torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)}
+
+
+seen: list[list[list[str]]] = []
+
+
+@pytest.fixture
+def docs() -> list[Doc]:
+    return [doc_of("a _ bb", gold=True), doc_of(""), pair_of("ccc a", "_ dd"), doc_of("_"), doc_of("eeee")]
+
+
+def make(docs: Sequence[Doc], *tasks: Lengths) -> Batch:
+    seen.clear()
+    return collate(docs, words_of, tasks)
+
+
+def test_rows_of_every_unit(docs: list[Doc]) -> None:
+    batch = make(docs)
+    assert seen == [[["a", "bb"], [], ["ccc", "a"], ["dd"], [], ["eeee"]]]
+    assert batch.features["sizes"].tolist() == [1, 2, 3, 1, 2, 4]
+    parents = {unit: (rows.parent.tolist(), rows.size) for unit, rows in batch.rows.items()}
+    assert parents == {
+        "token": ([0, 0, 2, 2, 3, 5], 6),
+        "text": ([0, 1, 2, 2, 3, 4], 5),
+        "pair": ([2], 5),
+    }
+    assert tuple(batch.rows) == UNITS
+    assert all(rows.alive.all() for rows in batch.rows.values())
+    assert batch.pairs.tolist() == [[2, 3]]
+    assert batch.counts == {"token": [2, 0, 3, 0, 1], "text": [1, 1, 2, 1, 1], "pair": [0, 0, 1, 0, 0]}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_splitting_gives_every_doc_its_rows(unit: Unit, docs: list[Doc]) -> None:
+    batch = make(docs)
+    values = np.arange(2 * len(batch.rows[unit])).reshape(-1, 2)
+    parts = batch.split(unit, values)
+    assert [len(part) for part in parts] == batch.counts[unit]
+    assert np.array_equal(np.concatenate(parts), values)
+
+
+def test_targets_stand_beside_rows_and_are_missing_elsewhere(docs: list[Doc]) -> None:
+    batch = make(docs, Lengths())
+    assert batch.targets["lengths"]["label"].tolist() == [1, 2, MISSING, MISSING, MISSING, MISSING]
+    assert make(docs[1:], Lengths()).targets == {}
+
+
+def test_a_doc_without_rows_of_the_unit_has_no_gold(docs: list[Doc]) -> None:
+    empty = doc_of("_", gold=True)
+    assert make([empty], Lengths()).targets == {}
+    assert make([empty, docs[0]], Lengths(unit="pair")).targets == {}
+
+
+def test_batches_without_words() -> None:
+    for docs in ([], [doc_of("")], [doc_of("_"), doc_of("")]):
+        batch = make(docs, Lengths())
+        assert len(batch.rows["token"]) == 0
+        assert len(batch.rows["text"]) == len(docs)
+        assert batch.pairs.shape == (0, 2)
+        assert [len(part) for part in batch.split("token", np.zeros(0))] == [0] * len(docs)
+
+
+def test_moving_keeps_everything(docs: list[Doc]) -> None:
+    batch = make(docs, Lengths())
+    moved = batch.to(torch.device("cpu"))
+    assert moved.counts == batch.counts
+    assert torch.equal(moved.pairs, batch.pairs)
+    assert {unit: rows.parent.tolist() for unit, rows in moved.rows.items()} == {
+        unit: rows.parent.tolist() for unit, rows in batch.rows.items()
+    }
+    meta = batch.to(torch.device("meta"))
+    tensors = [meta.pairs, *meta.features.values(), *meta.targets["lengths"].values()]
+    tensors += [tensor for rows in meta.rows.values() for tensor in (rows.parent, rows.alive)]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
