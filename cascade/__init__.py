@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cascade import config, data, errors, registry, storage, tasks, testing
+    from cascade import config, data, docs, errors, registry, storage, tasks, testing
     from cascade.components.loading import load
     from cascade.evaluation.evaluate import evaluate
     from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
@@ -39,6 +39,7 @@ __all__ = [
     "config",
     "curves",
     "data",
+    "docs",
     "encoders",
     "errors",
     "evaluate",
@@ -69,6 +70,7 @@ _PLACES = {
     "config": "cascade.config",
     "curves": "cascade.training.curves",
     "data": "cascade.data",
+    "docs": "cascade.docs",
     "encoders": "cascade.nn.encoders",
     "errors": "cascade.errors",
     "evaluate": "cascade.evaluation.evaluate:evaluate",

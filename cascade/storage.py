@@ -48,7 +48,7 @@ def save(
     Args:
         model: An initialized model.
         folder: An older model in this place is replaced once the new one is whole.
-        scores: Scores to keep with the model.
+        scores: Scores to keep with the model, by the split that they were measured on.
         name: The model's name; the folder's when None.
         dtype: What the parameters are stored in, such as `torch.float16` for half the size; their own type when None.
 

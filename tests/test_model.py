@@ -140,9 +140,8 @@ def test_a_batch_is_what_its_docs_are_one_by_one(docs: list[Doc]) -> None:
         Parsing("parse", layer=Recurrent(4), relations=4, hidden=6),
         parse={"sents": [Segments()], "tag": [Hidden(), Labels(width=4)]},
     )
-    for doc in docs:
-        doc.from_array(["HEAD", "DEP"], np.array([[0, 5]] * len(doc), dtype=np.uint64))  # type: ignore[arg-type]
-    model = randomized(CascadeModel(graph).initialize(docs))
+    parsed = Doc(VOCAB, words=["a", "b"], heads=[1, 1], deps=["det", "ROOT"])
+    model = randomized(CascadeModel(graph).initialize([*docs, parsed]))
     together = model.predict(docs)
     for doc, own in zip(docs, together, strict=True):
         (alone,) = model.predict([doc])

@@ -128,7 +128,10 @@ def test_any_task_survives(layer: Any, attribute: Any, dropout: float) -> None:
         ({"@cascade_tasks": "cascade.Nope.v1"}, r"cascade\.Nope\.v1.*Available names.*cascade\.Tagging\.v1"),
         ({"@cascade_tosks": "cascade.Tagging.v1"}, "Unknown function registry"),
         ({"@cascade_tasks": "cascade.Tagging.v1", "hiden": 3}, "unexpected argument: 'hiden'"),
-        ({"@cascade_tasks": "cascade.Tagging.v1", "attribute": "XPOS", "hidden": "wide"}, r"hidden: .*; config.attribute: "),
+        (
+            {"@cascade_tasks": "cascade.Tagging.v1", "attribute": "XPOS", "hidden": "wide"},
+            r"hidden: .*; config.attribute: ",
+        ),
         ({"@cascade_edges": "cascade.Candidates.v1"}, "missing required argument: 'k'"),
         ({"@cascade_layers": "cascade.Mix.v1", "layers": 3}, "layers"),
     ],

@@ -2,19 +2,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import spacy
 import torch
-from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.vocab import Vocab
 from torch import Tensor
 
-from cascade import registry
+from cascade import registry, storage
+from cascade.components.pipe import CascadePipe
 from cascade.graph import Mix, Recurrent
+from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Output
 from cascade.tasks import (
     Chunking,
@@ -187,14 +190,18 @@ def test_a_task_needs_docs() -> None:
     ],
 )
 def test_a_pipe_that_breaks_the_contract(
-    model: Any, docs: list[Doc], vocab: Vocab, method: str, replacement: Any, message: str, monkeypatch: Any
+    model: CascadeModel, docs: list[Doc], vocab: Vocab, method: str, replacement: Any, message: str, tmp_path: Path
 ) -> None:
-    from cascade.components.pipe import CascadePipe
-    from cascade.components.shim import make_model
-
-    pipe = CascadePipe(vocab, make_model(model))
-    monkeypatch.setattr(CascadePipe, method, staticmethod(replacement))
-    nlp = Language(vocab)
-    nlp._components.append(("cascade", pipe))
-    with pytest.raises((AssertionError, KeyError), match=message):
+    storage.save(model, tmp_path / "model")
+    nlp = spacy.blank("en", vocab=vocab)
+    nlp.add_pipe("cascade", config={"model": str(tmp_path / "model")})
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError, match=message):
+        patch.setattr(CascadePipe, method, staticmethod(replacement))
         check_pipe(nlp, docs)
+
+
+def test_only_a_cascade_is_checked(docs: list[Doc]) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    with pytest.raises(AssertionError, match="'sentencizer' is a Sentencizer"):
+        check_pipe(nlp, docs, name="sentencizer")

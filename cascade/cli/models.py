@@ -13,7 +13,7 @@ from cascade.cli.output import write_json
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the shipped pipelines: what they do, whether weights are shipped, and what they scored."""
+    """List the shipped pipelines: what they do, whether weights are shipped, and what they scored, by split."""
     from cascade.config import shipped
 
     listed = [_describe(pipeline) for pipeline in shipped().values()]
@@ -22,7 +22,9 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         return
     table = Table("name", "what", "weights", "scores", header_style="bold")
     for model in listed:
-        scores = "\n".join(f"{key} {value:.4f}" for key, value in model["scores"].items())
+        scores = "\n".join(
+            f"{split}: {key} {value:.4f}" for split, own in model["scores"].items() for key, value in own.items()
+        )
         weights = "shipped" if model["weights"] else f"cascade train {model['name']}"
         table.add_row(*map(escape, (model["name"], model["description"], weights, scores)))
     result_console().print(table)

@@ -34,6 +34,6 @@ def train(
     scores = trainer_from_config(read_config(config, overrides)).fit(output, resume=resume)
     best = str(output / "best")
     if as_json:
-        write_json({"model": best, "scores": scores})
+        write_json({"model": best, "scores": {"dev": scores}})
     else:
-        print_scores(best, scores)
+        print_scores(f"{best}, on dev", scores)

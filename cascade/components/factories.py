@@ -133,5 +133,5 @@ _register(
     model=None,
     assigns=["token.tag", "doc.spans", *TREES, "doc.cats"],
     scores=["tag_acc", "chunk_f", "dep_las", "relatedness_pearson", "entailment_acc"],
-    others=[*CHUNK_PARTS, *TREE_PARTS, "relatedness_mse"],
+    others=[*CHUNK_PARTS, *TREE_PARTS, "relatedness_mse", "relatedness_spearman"],
 )

@@ -28,7 +28,7 @@ from cascade.components.shim import CascadeShim
 from cascade.data.batches import by_length
 from cascade.errors import ConfigError, ModelError
 from cascade.model import CascadeModel
-from cascade.tasks.base import Predictions
+from cascade.tasks import Lemmas, Predictions
 
 Losses = dict[str, float]
 
@@ -119,8 +119,9 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of all tasks, sorted."""
-        return tuple(sorted(set(chain.from_iterable(self.label_data.values()))))
+        """The labels of all tasks, sorted; without edit trees, which nobody can read."""
+        named = (v for name, v in self.label_data.items() if not isinstance(self.module.task(name), Lemmas))
+        return tuple(sorted(set(chain.from_iterable(named))))
 
     @property
     def label_data(self) -> dict[str, list[str]]:
@@ -224,17 +225,15 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             return
         fresh = CascadeModel(self.module.graph)
         docs = [example.reference for example in get_examples()]
-        added = {name: sorted({*values, *fresh.task(name).labels(docs)}) for name, values in self.cfg["labels"].items()}
-        self.shim.module = fresh.initialize(docs, labels={**added, **given})
+        for name, added in self.cfg["labels"].items():
+            found = fresh.task(name).labels(docs)
+            if not set(added) <= set(found):
+                given = {name: sorted({*found, *added}), **given}
+        self.shim.module = fresh.initialize(docs, labels=given)
         self._settle()
 
     def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Any = None,
-        losses: Losses | None = None,
+        self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: Losses | None = None
     ) -> Losses:
         """Add the gradient of a batch, and take a step if there is an optimizer.
 
@@ -254,15 +253,10 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         def loss(batch: list[Example]) -> Tensor:
             return self.get_loss(batch, forward(self.module, batch, self.tasks, self._given))[1]
 
-        return self._learn(examples, loss, sgd, losses)
+        return self._learn(examples, loss, sgd=sgd, losses=losses)
 
     def rehearse(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Any = None,
-        losses: Losses | None = None,
+        self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: Losses | None = None
     ) -> Losses:
         """Pull the distributions of all tasks towards those from before `nlp.resume_training()`.
 
@@ -282,7 +276,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         def loss(batch: list[Example]) -> Tensor:
             return rehearsal_loss(self.module, tutor, [example.predicted for example in batch], self.tasks)
 
-        return self._learn(examples, loss, sgd, losses)
+        return self._learn(examples, loss, sgd=sgd, losses=losses)
 
     def get_loss(self, examples: Iterable[Example], scores: Forward) -> tuple[float, Tensor]:
         """Sum of the tasks' losses, each a mean per row with gold.
@@ -378,6 +372,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         self,
         examples: Iterable[Example],
         get_loss: Callable[[list[Example]], Tensor],
+        *,
         sgd: Any,
         losses: Losses | None,
     ) -> Losses:

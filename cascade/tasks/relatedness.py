@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from scipy import stats
 from spacy.tokens import Doc
 from spacy.training import Example
 from torch import Tensor
@@ -91,6 +90,8 @@ class Relatedness(PairTask):
 
         None where nothing is annotated; correlations are None too where one side has a single value only.
         """
+        from scipy import stats  # takes a second to import, and spaCy imports this module for every pipeline
+
         pairs = [(e.reference.cats, e.predicted.cats) for e in examples if documents.is_pair(e.reference)]
         scores = np.array([(gold[KEY], found[KEY]) for gold, found in pairs if KEY in gold and KEY in found])
         gold, found = scores.reshape(-1, 2).T

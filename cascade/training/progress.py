@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-HEAD = ("epoch", "step", "task", "loss", "score", "")
+HEAD = ("epoch", "step", "task", "loss", "dev score", "")
 LAYOUT = "{:>5} {:>7}  {:<16} {:>9}  {:<18} {}"
 
 

@@ -103,7 +103,7 @@ class Run:
         better = total is None or position.best is None or total > position.best
         if better:
             position.best, position.stale, position.scores = total, 0, flatten(scores)
-            storage.save(self.model, self.folder.best, scores=position.scores, name=self.folder.path.name)
+            storage.save(self.model, self.folder.best, scores={"dev": position.scores}, name=self.folder.path.name)
         else:
             position.stale += 1
         row = self._row(scores, total)

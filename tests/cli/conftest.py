@@ -80,7 +80,7 @@ def model(graph: TaskGraph, treebank: Path, tmp_path_factory: pytest.TempPathFac
     torch.manual_seed(0)
     docs = list(read_conllu(treebank, vocab=spacy.blank("en").vocab))
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    storage.save(CascadeModel(graph).initialize(docs), folder, scores={"tag_acc": 0.5})
+    storage.save(CascadeModel(graph).initialize(docs), folder, scores={"dev": {"tag_acc": 0.5}})
     return folder
 
 

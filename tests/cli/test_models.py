@@ -24,7 +24,7 @@ def pipelines(tmp_path: Path, model: Path, config: Path, monkeypatch: pytest.Mon
 def test_json(run, pipelines: Path) -> None:
     listed = json.loads(run("models", "--json").stdout)
     assert [(m["name"], m["weights"], m["scores"]) for m in listed] == [
-        ("xx_with", True, {"tag_acc": 0.5}),
+        ("xx_with", True, {"dev": {"tag_acc": 0.5}}),
         ("xx_without", False, {}),
     ]
     assert listed[0]["description"] == "A pipeline for tests."
@@ -32,7 +32,7 @@ def test_json(run, pipelines: Path) -> None:
 
 def test_a_table(run, pipelines: Path) -> None:
     shown = run("models").stdout
-    assert "tag_acc 0.5000" in shown and "cascade train xx_without" in shown
+    assert "dev: tag_acc 0.5000" in shown and "cascade train xx_without" in shown
 
 
 def test_shipped_names_serve_every_command(run, pipelines: Path) -> None:

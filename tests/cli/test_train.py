@@ -25,7 +25,7 @@ def test_the_best_model_and_its_scores(trained) -> None:
     report = json.loads(result.stdout)
     assert report["model"] == str(folder / "best")
     assert report["scores"] == storage.read_meta(folder / "best")["scores"]
-    assert "tag_acc" in report["scores"]
+    assert "tag_acc" in report["scores"]["dev"]
 
 
 def test_progress_goes_to_stderr(trained) -> None:

@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
 
 from cascade import registry
+from cascade.config import model_from_config, read_config, shipped
 from cascade.errors import ConfigError, GraphError, ModelError
 from cascade.graph import TaskGraph
-from cascade.model import CascadeModel
 from cascade.registry import graph_to_config
+from cascade.tasks import Tagging
 
 NAMED = ["en_cascade_sm", "cascade_ud", "cascade_jmt"]
 
@@ -100,31 +104,34 @@ def test_score_weights_sum_to_one(name: str) -> None:
     assert sum(weight for weight in weights.values() if weight) == pytest.approx(1)
 
 
-def test_the_scores_that_are_named_are_those_that_the_tasks_give(docs: Any, vocab: Any) -> None:
-    """The graph of `cascade_ud`, as small as can be."""
-    from spacy.training import Example
+ASSIGNS = {
+    "Sentences": {"token.is_sent_start", "doc.sents"},
+    "TAG": {"token.tag"},
+    "POS": {"token.pos"},
+    "MORPH": {"token.morph"},
+    "Lemmas": {"token.lemma"},
+    "Chunking": {"doc.spans"},
+    "Parsing": {"token.head", "token.dep"},
+    "Relatedness": {"doc.cats"},
+    "Entailment": {"doc.cats"},
+}
 
-    from cascade.nn.encoders import Convolutional
-    from cascade.tasks import Lemmas, Parsing, Sentences, Tagging
 
-    small = TaskGraph(encoder=Convolutional(width=8, depth=1, vocabulary=10, buckets=10))
-    for task in [
-        Sentences("sentences"),
-        *(Tagging(name, attribute=name) for name in ("TAG", "POS", "MORPH")),  # type: ignore[arg-type]
-        Lemmas("lemma"),
-        Parsing("parse", hidden=4, relations=4),
-    ]:
-        small.add(task)
-    model = CascadeModel(small).initialize(docs)
-    scores = {key for name in small for key in model.task(name).score([Example(doc, doc) for doc in docs])}
-    assert scores == set(Language.get_factory_meta("cascade_ud").default_score_weights)
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_factories_are_those_of_their_graphs(name: str, docs: list[Doc]) -> None:
+    """What the graph of the shipped config assigns and scores is what the factory says."""
+    settings = read_config(name)["components"]["cascade"]
+    meta = Language.get_factory_meta(settings["factory"])
+    tasks = list(model_from_config(read_config(name)).graph.nodes(data="task"))
+    kinds = {getattr(task, "attribute", type(task).__name__) for _, task in tasks}
+    assert set(meta.assigns) == {"doc._.cascade"}.union(*(ASSIGNS[kind] for kind in kinds))
+    scores = {key for _, task in tasks for key in task.score([Example(doc, doc) for doc in docs])}
+    assert set(meta.default_score_weights) == scores
+    mains = {task.main_score or next(iter(task.score([Example(doc, doc) for doc in docs]))) for _, task in tasks}
+    assert {key for key, weight in meta.default_score_weights.items() if weight} == mains
 
 
 def test_a_task_of_ones_own_runs_in_a_pipe(graph: TaskGraph, examples: Any) -> None:
-    from dataclasses import dataclass
-
-    from cascade.tasks import Tagging
-
     @registry.tasks("test.Mine.v1")
     @dataclass(kw_only=True)
     class Mine(Tagging):

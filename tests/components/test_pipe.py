@@ -13,6 +13,10 @@ from spacy.training import Example
 
 from cascade.components.pipe import CascadePipe
 from cascade.errors import ConfigError, LabelError, ModelError
+from cascade.graph import TaskGraph
+from cascade.nn.encoders import Convolutional
+from cascade.registry import graph_to_config
+from cascade.tasks import Lemmas, Tagging
 from cascade.testing import check_pipe
 
 TEXTS = ["Mara mends old clocks.", "", "They", " \n ", "They tick , and tick .  \n They never stop", "clocks " * 70]
@@ -151,6 +155,15 @@ def test_labels(pipe: CascadePipe) -> None:
     assert pipe.label_data == {name: list(labels) for name, labels in pipe.module.labels.items()}
     assert pipe.labels == tuple(sorted(set(pipe.labels)))
     assert {"NNP", "ROOT", "S"} <= set(pipe.labels)
+
+
+def test_edit_trees_are_no_labels_to_read(docs: list[Doc], examples: list[Example]) -> None:
+    nlp = spacy.blank("en")
+    lemmas = TaskGraph(encoder=Convolutional(width=8, depth=1)).add(Lemmas("lemma", min_freq=1)).add(Tagging("tag"))
+    pipe: Any = nlp.add_pipe("cascade", config={"graph": graph_to_config(lemmas)})
+    nlp.initialize(lambda: examples)
+    assert pipe.labels == tuple(pipe.label_data["tag"]) == tuple(nlp.meta["labels"]["cascade"])
+    assert len(pipe.label_data["lemma"]) > 1
 
 
 def test_an_initialized_pipe_takes_no_new_label(pipe: CascadePipe) -> None:

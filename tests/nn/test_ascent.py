@@ -105,6 +105,7 @@ def test_texts_go_on_as_a_whole() -> None:
     ascent, ladder, _ = ascent_of([2, 2, 2], 1)
     ascent.climb(2, torch.tensor([False, False, False, True, False, False]))
     assert ladder.climbed == Counter({(0, 1): 1, (1, 1): 1, (2, 1): 1, (1, 2): 1})
+    assert ascent.read(2).tolist() == [[0, 0], [0, 0], [2, 2], [3, 2], [0, 0], [0, 0]]
 
 
 def test_nobody_left_climbs_nowhere() -> None:

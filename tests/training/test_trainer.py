@@ -167,7 +167,7 @@ def test_it_learns_from_partial_annotation_empty_docs_and_all(trainer: Make, doc
     assert scores["tag_acc"] > 0.95
     assert scores["sents_f"] > 0.9
     saved = storage.load(tmp_path / "best")
-    assert storage.read_meta(tmp_path / "best")["scores"] == scores
+    assert storage.read_meta(tmp_path / "best")["scores"] == {"dev": scores}
     for name, weight in made.model.state_dict().items():
         assert torch.equal(weight, saved.state_dict()[name]), name
 
@@ -193,7 +193,7 @@ def test_it_stops_when_patience_is_at_an_end(trainer: Make, tmp_path: Path, monk
     scripted(monkeypatch, [0.3, 0.5, 0.4, 0.5, 0.9])
     assert trainer(epochs=9, patience=2).fit(tmp_path) == {"tag_acc": 0.5}
     assert len(lines(tmp_path)) == 4
-    assert storage.read_meta(tmp_path / "best")["scores"] == {"tag_acc": 0.5}
+    assert storage.read_meta(tmp_path / "best")["scores"] == {"dev": {"tag_acc": 0.5}}
     assert trainer(epochs=9, patience=2).fit(tmp_path, resume=True) == {"tag_acc": 0.5}
     assert len(lines(tmp_path)) == 4
 
@@ -210,7 +210,7 @@ def test_weights_choose_the_best_model(trainer: Make, tmp_path: Path) -> None:
     trainer(epochs=3, score_weights={"sents_r": 1.0}).fit(tmp_path)
     rows = lines(tmp_path)
     assert [row["score"] for row in rows] == [row["scores"]["sents"]["sents_r"] for row in rows]
-    best = storage.read_meta(tmp_path / "best")["scores"]["sents_r"]
+    best = storage.read_meta(tmp_path / "best")["scores"]["dev"]["sents_r"]
     assert best == max(row["score"] for row in rows)
 
 
