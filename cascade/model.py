@@ -224,12 +224,14 @@ class CascadeModel(nn.Module):
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        before = self.training
-        self.eval()
+        training = self.training
+        if training:
+            self.eval()
         try:
             yield
         finally:
-            self.train(before)
+            if training:
+                self.train()
 
     def _layout(
         self,

@@ -20,7 +20,7 @@ from cascade.graph.specs import (
     Unit,
 )
 from cascade.graph.taskgraph import TaskGraph
-from cascade.graph.units import Node, arrival_unit, carried_unit, hidden_unit
+from cascade.graph.units import Node, arrival_unit
 
 __all__ = [
     "CONVERSIONS",
@@ -40,6 +40,4 @@ __all__ = [
     "TaskGraph",
     "Unit",
     "arrival_unit",
-    "carried_unit",
-    "hidden_unit",
 ]

@@ -49,8 +49,8 @@ class TaskGraph(nx.DiGraph):
             raise GraphError(f"the graph has a task {task.name!r} already: give the second one another name")
         into = {upstream: tuple(edges) for upstream, edges in (after or {}).items()}
         problems = [p for up, edges in into.items() if self._has(up) for p in _problems(self.task(up), task, edges)]
-        for _, name, edges in self.out_edges(task.name, data="edges") if task.name in self else ():
-            problems += _problems(task, self.task(name), edges)
+        for name in filter(self._has, self.adj.get(task.name, ())):
+            problems += _problems(task, self.task(name), self.edges_into(name)[task.name])
         if problems:
             raise GraphError(problems)
         self.add_node(task.name, task=task)

@@ -125,11 +125,7 @@ class Reading(nn.Module):
 
     def __init__(self, layer: Layer, widths: Sequence[int]) -> None:
         super().__init__()
-        self.layers: tuple[int, ...]
-        if isinstance(layer, Mix):
-            self.layers = layer.layers or tuple(range(len(widths)))
-        else:
-            self.layers = (layer.layer if isinstance(layer, Recurrent) else layer,)
+        self.layers = _layers(layer, widths)
         self.mixture = Mixture(len(self.layers)) if isinstance(layer, Mix) else None
         self.width, self.highest = widths[self.layers[0]], max(self.layers)
 
@@ -176,7 +172,7 @@ class NodeModule(nn.Module):
         self.segments = [(link.upstream, link.edge) for link in links if isinstance(link.edge, Segments)]
         self.early = Arrivals(link for link in carried if link.arrives == reads)
         self.late = Arrivals(link for link in carried if link.arrives != reads)
-        problems = [*_group_problems([*self.early.carriers, *self.late.carriers]), *_mix_problems(layer, widths)]
+        problems = [*_group_problems([*self.early.carriers, *self.late.carriers]), *_layer_problems(layer, widths)]
         if problems:
             raise GraphError(problems)
         skip = isinstance(layer, Recurrent) and not layer.shortcut and len(self.early) > 0
@@ -244,11 +240,20 @@ def _group_problems(carriers: Iterable[Carrier]) -> list[str]:
     ]
 
 
-def _mix_problems(layer: Layer, widths: Sequence[int]) -> list[str]:
-    if not isinstance(layer, Mix):
+def _layers(layer: Layer, widths: Sequence[int]) -> tuple[int, ...]:
+    """The encoder layers that are read."""
+    if isinstance(layer, Mix):
+        return layer.layers or tuple(range(len(widths)))
+    return (layer.layer if isinstance(layer, Recurrent) else layer,)
+
+
+def _layer_problems(layer: Layer, widths: Sequence[int]) -> list[str]:
+    """Layers that are read are there, and those that a `Mix` adds have one width."""
+    layers = _layers(layer, widths)
+    beyond = [f"layer {i}" for i in layers if not 0 <= i < len(widths)]
+    if beyond:
+        return [f"it reads {', '.join(beyond)}, but the encoder has layers 0 to {len(widths) - 1}"]
+    if len({widths[i] for i in layers}) == 1:
         return []
-    mixed = {i: widths[i] for i in layer.layers or range(len(widths))}
-    if len(set(mixed.values())) == 1:
-        return []
-    found = ", ".join(f"layer {i}: {width}" for i, width in mixed.items())
+    found = ", ".join(f"layer {i}: {widths[i]}" for i in layers)
     return [f"a Mix adds layers, so they need one width, got {found}: name layers of one width in Mix(layers=...)"]

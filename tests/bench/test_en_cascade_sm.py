@@ -1,7 +1,7 @@
 """The shipped English pipeline on the test sets, beside a spaCy pipeline trained on the same treebank.
 
-`CASCADE_DATA=... CASCADE_PEER=... make bench`: the peer is any spaCy pipeline's folder, such as one made by `spacy train`
-with the tagger, morphologizer and parser of `spacy init config`. Without it, the bars are the figures that it reached.
+`CASCADE_DATA=... CASCADE_PEER=... make bench`: the peer is the folder of a spaCy pipeline, such as `spacy train` makes
+of the tagger, morphologizer and parser of `spacy init config`. Without it, the bars are what such a pipeline reached.
 """
 
 from __future__ import annotations

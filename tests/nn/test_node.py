@@ -184,6 +184,8 @@ def test_dropout_of_edges_and_shortcut_falls_in_training_only(layout: Layout) ->
         ([("a", Labels(width=5, group="y")), ("b", Hidden(group="y"))], 0, (4, 4), "5 per token from a, 4 per token"),
         ([("a", Labels(group="y")), ("b", Labels(group="y", convert="max"))], 0, (4, 4), "100 per text from b"),
         ([], Mix(), (4, 8), "layer 0: 4, layer 1: 8"),
+        ([], Mix(layers=(0, 2)), (4, 4), "reads layer 2, but the encoder has layers 0 to 1"),
+        ([], 5, (4, 4), "reads layer 5, but the encoder has layers 0 to 1"),
     ],
 )
 def test_widths_that_do_not_fit(links: list[Any], layer: Layer, widths: tuple[int, ...], named: str) -> None:
