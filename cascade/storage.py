@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,14 +58,9 @@ def save(
     if folder.exists() and not (folder / META).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelError(f"{folder} is there already and is no model: name an empty or a new folder")
     files = _files(model, dtype=dtype, scores=scores, name=name or folder.name)
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        for path, content in files.items():
-            _write(fresh / path, content)
-        _replace(folder, fresh)
+        write_folder(folder, files.items())
     except OSError as error:
-        shutil.rmtree(fresh, ignore_errors=True)
         raise ModelError(f"cannot save the model to {folder}: {error}; what stood there before is untouched") from error
 
 
@@ -86,6 +80,41 @@ def load(folder: str | Path) -> CascadeModel:
         return _restore({p.relative_to(folder).as_posix(): p.read_bytes() for p in paths if p.is_file()}, f"{folder}/")
     except OSError as error:
         raise ModelError(f"cannot read the model in {folder}: {error}") from error
+
+
+def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write a folder that appears whole or not at all, in the place of an older one.
+
+    Args:
+        folder: The folder. Beside it, a hidden one exists while files are written, another while the older one is
+            replaced; what a killed process has left of them is cleared away.
+        files: Contents by path in the folder, one after another.
+
+    Raises:
+        OSError: Writing fails; what stood there before is untouched.
+    """
+    fresh, old = _beside(folder, "tmp"), _beside(folder, "old")
+    try:
+        put_back(folder)
+        for rest in (fresh, old):
+            shutil.rmtree(rest, ignore_errors=True)
+        for path, content in files:
+            _write(fresh / path, content)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        put_back(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(folder: Path) -> None:
+    """Put a folder back that was being replaced by `write_folder` when the process was killed."""
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
 
 
 def to_bytes(model: CascadeModel) -> bytes:
@@ -175,18 +204,8 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _replace(folder: Path, fresh: Path) -> None:
-    """Put a folder in the place of another."""
-    old = fresh.with_suffix(".old")
-    with suppress(FileNotFoundError):
-        folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+def _beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f".{folder.name}.{what}")
 
 
 def _parse_meta(content: bytes, where: str) -> dict[str, Any]:

@@ -235,10 +235,20 @@ def test_an_empty_folder_is_a_place_for_a_model(model: CascadeModel, tmp_path: P
 
 
 def test_what_a_killed_process_has_left_does_no_harm(model: CascadeModel, folder: Path) -> None:
-    left = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.copytree(folder, left)
+    for left in (".best.tmp", ".best.old"):
+        shutil.copytree(folder, folder.with_name(left))
+    (folder.with_name(".best.tmp") / "half.txt").write_text("of a model that was never whole")
     storage.save(model, folder, name="newer")
-    assert not left.exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["best"]
+    assert storage.read_meta(folder)["name"] == "newer"
+    assert not (folder / "half.txt").exists()
+
+
+def test_a_model_that_was_being_replaced_is_put_back(folder: Path) -> None:
+    folder.rename(folder.with_name(".best.old"))
+    storage.put_back(folder)
+    assert storage.read_meta(folder)["name"] == "toy"
+    assert [path.name for path in folder.parent.iterdir()] == ["best"]
 
 
 @registry.encoders("test.Assets.v1")

@@ -133,7 +133,7 @@ def _table(sentence: Span, columns: Mapping[str, Cell]) -> Table:
     for name in columns:
         table.add_column(name, overflow="fold")
     for token in sentence:
-        if not token.is_space:
+        if not token.text.isspace():
             table.add_row(str(token.i - sentence.start + 1), *(escape(cell(token)) for cell in columns.values()))
     return table
 

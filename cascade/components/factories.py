@@ -83,8 +83,11 @@ def make_cascade(
 
 
 def _is_saved(nlp: Language, name: str) -> bool:
-    """Whether the component's weights follow from disk: spacy.load hands over the saved meta before it makes pipes."""
-    return name in nlp._meta.get("components", ())
+    """Whether the component's weights follow: spacy.load hands over the saved meta before it makes pipes.
+
+    A pipeline that has its path is loaded already; what is added to it now is new, whatever it is called.
+    """
+    return nlp.path is None and name in nlp._meta.get("components", ())
 
 
 def _register(name: str, *, model: str | None, assigns: list[str], scores: list[str], others: list[str]) -> None:

@@ -181,14 +181,18 @@ def fetch_file(file: DataFile, folder: Path) -> Path:
     """Downloads one file to its place below `folder` and checks it; what lay there is replaced.
 
     Raises:
-        DataError: The download fails or its checksum differs. Nothing is left behind, and what lay there stays.
+        DataError: The download fails, its checksum differs, or the folder cannot be written. Nothing is left behind,
+            and what lay there stays.
     """
     target = folder / file.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
-        content = _download(file, Path(scratch))
-        _check(file, content)
-        os.replace(content, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
+            content = _download(file, Path(scratch))
+            _check(file, content)
+            os.replace(content, target)
+    except OSError as error:
+        _fail(file, f"cannot be written to {target} ({error})", error)
     return target
 
 

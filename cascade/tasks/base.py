@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from spacy.tokens import Doc
@@ -15,13 +15,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from cascade.data.batches import Targets
-from cascade.errors import LabelError
+from cascade.errors import GraphError, LabelError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit
 from cascade.nn.decoders.base import Classifier, Decoder, Output
 from cascade.nn.rows import MISSING
 
 Predictions = Mapping[str, np.ndarray]
 """What a task predicts: arrays whose first axis is the rows of its unit."""
+
+Pooling = Literal["max", "mean", "first", "attention"]
+"""How the states of tokens become the state of a text."""
 
 
 @dataclass(kw_only=True)
@@ -143,6 +146,26 @@ class Task(ABC):
                 f"{len(self.vocabulary)} labels ({known}): initialize it again with this one"
             )
         return self.vocabulary.index(label)
+
+
+def require_choices(task: Task, **choices: Any) -> None:
+    """Check settings that are one of a few words.
+
+    Args:
+        task: The task.
+        choices: The `Literal` of such a setting, by its name.
+
+    Raises:
+        GraphError: A setting is none of its words.
+    """
+    problems = [
+        f"{type(task).__name__}({task.name!r}) has no {name}={getattr(task, name)!r}: choose one of "
+        + ", ".join(get_args(words))
+        for name, words in choices.items()
+        if getattr(task, name) not in get_args(words)
+    ]
+    if problems:
+        raise GraphError(problems)
 
 
 @lru_cache(maxsize=64)

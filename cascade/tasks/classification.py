@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from spacy.scorer import Scorer
@@ -19,7 +19,7 @@ from cascade.graph import Unit
 from cascade.nn.decoders.base import Output
 from cascade.nn.rows import MISSING
 from cascade.tasks import cats
-from cascade.tasks.base import Classification, Predictions
+from cascade.tasks.base import Classification, Pooling, Predictions, require_choices
 
 
 @dataclass(kw_only=True)
@@ -37,15 +37,21 @@ class TextClassification(Classification):
         classes: The keys of `doc.cats` that are labels of this task; all keys when empty.
         pool: How the states of tokens become the state of a text.
         threshold: Probability from which a label counts as predicted in scores; of exclusive ones the highest does.
+
+    Raises:
+        GraphError: `pool` is none of its words.
     """
 
     exclusive: bool = True
     classes: tuple[str, ...] = ()
-    pool: Literal["max", "mean", "first", "attention"] = "max"
+    pool: Pooling = "max"
     threshold: float = 0.5
 
     unit: ClassVar[Unit] = "text"
     main_score: ClassVar[str | None] = "cats_score"
+
+    def __post_init__(self) -> None:
+        require_choices(self, pool=Pooling)
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Every key of `doc.cats` that is a label of this task."""

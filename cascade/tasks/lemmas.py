@@ -62,7 +62,8 @@ class Lemmas(Classification):
         orth, strings = doc.to_array(ORTH), doc.vocab.strings
         forms = orth[documents.tokens(doc)].tolist()
         cases = [(form, *trees) for form, trees in zip(forms, predictions["label"].tolist(), strict=True)]
-        lemmas = {case: strings.add(self._lemma(strings[case[0]], case[1:])) for case in set(cases)}
+        forest = _forest(self.vocabulary)
+        lemmas = {case: strings.add(_lemma(forest, strings[case[0]], case[1:])) for case in set(cases)}
         values = np.array([lemmas[case] for case in cases], dtype=np.uint64)
         documents.write(doc, LEMMA, values, space=orth[documents.spaces(doc)], overwrite=overwrite)
         return {"probabilities": predictions["probability"][:, 0]}
@@ -72,15 +73,15 @@ class Lemmas(Classification):
         scores: dict[str, Any] = Scorer.score_token_attr(examples, "lemma")
         return scores
 
-    def _lemma(self, form: str, trees: Iterable[int]) -> str:
-        forest = _forest(self.vocabulary)
-        lemmas = (forest.apply(tree, form) for tree in trees)
-        return next((lemma for lemma in lemmas if lemma), form)
-
 
 @lru_cache(maxsize=8)
 def _forest(labels: tuple[str, ...]) -> Forest:
     return Forest(labels)
+
+
+def _lemma(forest: Forest, form: str, trees: Iterable[int]) -> str:
+    lemmas = (forest.apply(tree, form) for tree in trees)
+    return next((lemma for lemma in lemmas if lemma), form)
 
 
 def _pairs(doc: Doc) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from cascade.graph import Unit
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.maxout import MaxoutClassifier
-from cascade.tasks.base import Task
+from cascade.tasks.base import Pooling, Task, require_choices
 
 
 @dataclass(kw_only=True)
@@ -27,9 +27,12 @@ class PairTask(Task):
         pieces: Linear functions per Maxout unit.
         layers: Number of Maxout layers.
         dropout: Share of the inputs of every decoder layer dropped in training.
+
+    Raises:
+        GraphError: `pool` is none of its words.
     """
 
-    pool: Literal["max", "mean", "first", "attention"] = "max"
+    pool: Pooling = "max"
     hidden: int = 100
     pieces: int = 3
     layers: int = 1
@@ -37,6 +40,9 @@ class PairTask(Task):
 
     unit: ClassVar[Unit] = "pair"
     compare: ClassVar[Literal["absolute", "signed"]]
+
+    def __post_init__(self) -> None:
+        require_choices(self, pool=Pooling)
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """Maxout layers and a linear one."""

@@ -21,7 +21,9 @@ from cascade.nn.decoders.arcs import ArcDecoder, Biaffine, HeadSelection
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.rows import MISSING
 from cascade.nn.structs import trees
-from cascade.tasks.base import Predictions, Task
+from cascade.tasks.base import Predictions, Task, require_choices
+
+Decoders = Literal["biaffine", "selection"]
 
 ROOT = "ROOT"
 SPACE = "dep"
@@ -40,14 +42,20 @@ class Parsing(Task):
         hidden: Width of the arc representations (biaffine) or of the relation classifier (selection).
         relations: Width of the relation representations (biaffine).
         dropout: Share of values dropped in the decoder in training.
+
+    Raises:
+        GraphError: `decoder` is none of its words.
     """
 
-    decoder: Literal["biaffine", "selection"] = "biaffine"
+    decoder: Decoders = "biaffine"
     projective: bool = False
     hidden: int = 500
     relations: int = 100
     dropout: float = 0.33
     main_score: ClassVar[str | None] = "dep_las"
+
+    def __post_init__(self) -> None:
+        require_choices(self, decoder=Decoders)
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Every relation that occurs."""

@@ -20,7 +20,9 @@ from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.chain import ConstrainedTagger, CrfTagger
 from cascade.nn.rows import MISSING
 from cascade.nn.structs.iobes import Iobes
-from cascade.tasks.base import Predictions, Task
+from cascade.tasks.base import Predictions, Task, require_choices
+
+Decoders = Literal["crf", "softmax"]
 
 
 @dataclass(kw_only=True)
@@ -33,11 +35,17 @@ class SpanTagging(Task):
         decoder: `crf`, or `softmax`: tags classified one by one, of which the best legal sequence is taken.
         hidden: Width of the classifier's hidden layer.
         dropout: Share of the classifier's inputs and hidden values dropped in training.
+
+    Raises:
+        GraphError: `decoder` is none of its words.
     """
 
-    decoder: Literal["crf", "softmax"] = "crf"
+    decoder: Decoders = "crf"
     hidden: int = 100
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_choices(self, decoder=Decoders)
 
     @abstractmethod
     def spans(self, doc: Doc) -> Sequence[Span] | None:

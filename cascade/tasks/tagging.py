@@ -15,7 +15,9 @@ from spacy.training import Example
 
 from cascade import docs as documents
 from cascade.data.batches import Targets
-from cascade.tasks.base import Classification, Predictions
+from cascade.tasks.base import Classification, Predictions, require_choices
+
+Attribute = Literal["TAG", "POS", "MORPH"]
 
 SPACE = {"TAG": "_SP", "POS": "SPACE", "MORPH": ""}
 """Values of white-space tokens, as spaCy sets them."""
@@ -32,9 +34,15 @@ class Tagging(Classification):
         hidden: See `Classification`.
         dropout: See `Classification`.
         smoothing: See `Classification`.
+
+    Raises:
+        GraphError: `attribute` is none of its words.
     """
 
-    attribute: Literal["TAG", "POS", "MORPH"] = "TAG"
+    attribute: Attribute = "TAG"
+
+    def __post_init__(self) -> None:
+        require_choices(self, attribute=Attribute)
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Every value that occurs."""

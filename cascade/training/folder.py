@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cascade import storage
 from cascade.errors import TrainingError
 from cascade.training.checkpoints import Checkpoints
 from cascade.training.metrics import Metrics
@@ -37,6 +38,7 @@ class RunFolder:
         Raises:
             TrainingError: Something is there that would be overwritten.
         """
+        storage.put_back(self.best)
         if self.checkpoints.exists():
             if not resume:
                 raise TrainingError(f"{self.path} holds a run already: go on with resume=True, or name another folder")

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cascade.errors import TrainingError
+
 
 class Metrics:
     """A file of JSON lines.
@@ -18,9 +20,16 @@ class Metrics:
         self.path = path
 
     def append(self, row: dict[str, Any]) -> None:
-        """Add a line."""
-        with self.path.open("a", encoding="utf8") as file:
-            file.write(json.dumps(row, default=float) + "\n")
+        """Add a line.
+
+        Raises:
+            TrainingError: It cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf8") as file:
+                file.write(json.dumps(row, default=float) + "\n")
+        except OSError as error:
+            raise TrainingError(f"cannot write {self.path}: {error}; make room, then go on with resume=True") from error
 
     def rows(self) -> list[dict[str, Any]]:
         """All lines."""

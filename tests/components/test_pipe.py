@@ -207,10 +207,12 @@ def test_two_pipes_keep_their_results_apart(nlp: Language, folder: Path) -> None
 
 def test_memory_zones(nlp: Language) -> None:
     expected = nlp(TEXTS[0]).to_json()
+    strings = len(nlp.vocab.strings)
     for number in range(3):
         with nlp.memory_zone():
             for doc in nlp.pipe([TEXTS[0], f"Word{number} never seen before"]):
-                assert [token.tag_ for token in doc]
+                assert all(token.tag_ and token.dep_ for token in doc)
+        assert len(nlp.vocab.strings) == strings
     assert nlp(TEXTS[0]).to_json() == expected
 
 

@@ -30,6 +30,15 @@ def test_a_saved_pipeline_loads_where_the_model_is_gone(nlp: Language, folder: P
         spacy.blank("en").add_pipe("cascade", config={"model": str(folder)})
 
 
+def test_in_a_loaded_pipeline_another_model_takes_the_place_of_the_pipe(
+    nlp: Language, folder: Path, tmp_path: Path
+) -> None:
+    nlp.to_disk(tmp_path / "saved")
+    loaded = spacy.load(tmp_path / "saved")
+    loaded.replace_pipe("cascade", "cascade", config={"model": str(folder)})
+    assert loaded(TEXT).to_json() == nlp(TEXT).to_json()
+
+
 def test_an_empty_pipe_is_filled_from_bytes(nlp: Language) -> None:
     other = spacy.blank("en")
     other.add_pipe("cascade")

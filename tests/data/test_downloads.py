@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import io
@@ -48,6 +49,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+# pooch leaves the connection of a download that breaks off to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +135,12 @@ def test_aborted_download_leaves_nothing(server: str, tmp_path: Path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         fetch_file(made_up(f"{server}/plain"), tmp_path)
     assert leftovers(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "set").write_text("a file in its place")
+    with pytest.raises(DataError, match=r"set/train cannot be written to .*set/train\.txt .*by hand"):
+        fetch_file(made_up("http://127.0.0.1:9/x"), tmp_path)
 
 
 def test_no_network(tmp_path: Path) -> None:

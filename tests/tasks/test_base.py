@@ -11,10 +11,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from torch import Tensor, nn
 
-from cascade.errors import LabelError
+from cascade.errors import GraphError, LabelError
 from cascade.nn.decoders.base import Classifier, Output
 from cascade.nn.rows import MISSING, Rows
-from cascade.tasks import Classification
+from cascade.tasks import Chunking, Classification, Entailment, Parsing, Tagging, TextClassification
 
 
 class Colours(Classification):
@@ -61,6 +61,22 @@ def test_numbers_of_labels() -> None:
     other.vocabulary = tuple("abcdefghij")
     with pytest.raises(LabelError, match=r"10 labels \(a, b, c, d, e, f, g, h, ...\)"):
         other.require("pink")
+
+
+@pytest.mark.parametrize(
+    ("cls", "setting", "words"),
+    [
+        (Parsing, "decoder", "biaffine, selection"),
+        (Chunking, "decoder", "crf, softmax"),
+        (Tagging, "attribute", "TAG, POS, MORPH"),
+        (TextClassification, "pool", "max, mean, first, attention"),
+        (Entailment, "pool", "max, mean, first, attention"),
+    ],
+)
+def test_a_word_that_a_setting_does_not_know(cls: Any, setting: str, words: str) -> None:
+    """Not taken for the last of those that it does know."""
+    with pytest.raises(GraphError, match=rf"{cls.__name__}\('mine'\) has no {setting}='CRF': choose one of {words}$"):
+        cls("mine", **{setting: "CRF"})
 
 
 def test_the_loss_is_the_mean_over_living_rows_with_gold() -> None:

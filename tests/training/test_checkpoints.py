@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from cascade import storage
 from cascade.errors import TrainingError
-from cascade.training import checkpoints as module
 from cascade.training.checkpoints import STATE, Checkpoint, Checkpoints
 
 
@@ -48,7 +48,7 @@ def test_only_the_newest_is_kept(store: Checkpoints) -> None:
 def test_a_full_disk_leaves_the_older_one(store: Checkpoints, monkeypatch: pytest.MonkeyPatch, fails_at: int) -> None:
     """The write of any of the three files fails, or the renaming at the end."""
     store.save(make(1))
-    write, rename, calls = module._write, Path.rename, []
+    write, rename, calls = storage._write, Path.rename, []
 
     def full(*arguments: object) -> None:
         calls.append(arguments)
@@ -57,12 +57,12 @@ def test_a_full_disk_leaves_the_older_one(store: Checkpoints, monkeypatch: pytes
         write(*arguments)
 
     def refused(self: Path, target: Path) -> Path:
-        if self == store.fresh and fails_at == 3:
+        if self.name == ".last.tmp" and fails_at == 3:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return rename(self, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "_write", full)
+        patched.setattr(storage, "_write", full)
         patched.setattr(Path, "rename", refused)
         with pytest.raises(TrainingError, match="the one before it is untouched"):
             store.save(make(2))
@@ -74,15 +74,16 @@ def test_a_full_disk_leaves_the_older_one(store: Checkpoints, monkeypatch: pytes
 
 def test_killed_while_the_new_one_takes_the_place_of_the_old(store: Checkpoints) -> None:
     store.save(make(1))
-    store.folder.rename(store.old)
+    store.folder.rename(store.folder.with_name(".last.old"))
     assert store.exists()
     assert store.load().plain["number"] == 1
 
 
 def test_killed_while_the_new_one_is_written(store: Checkpoints) -> None:
     store.save(make(1))
-    store.fresh.mkdir()
-    (store.fresh / "model.safetensors").write_bytes(b"half")
+    fresh = store.folder.with_name(".last.tmp")
+    fresh.mkdir()
+    (fresh / "model.safetensors").write_bytes(b"half")
     assert store.load().plain["number"] == 1
     store.save(make(2))
     assert names(store) == ["last"]

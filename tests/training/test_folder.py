@@ -26,3 +26,11 @@ def test_nothing_is_overwritten_for_want_of_a_checkpoint(tmp_path: Path, resume:
     RunFolder(tmp_path).best.mkdir()
     with pytest.raises(TrainingError, match="has best, but no checkpoint"):
         RunFolder(tmp_path).holds_run(resume=resume)
+
+
+def test_a_best_model_that_was_being_replaced_is_put_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.checkpoints.save(Checkpoint({}, {}))
+    (tmp_path / ".best.old").mkdir()
+    assert folder.holds_run(resume=True)
+    assert folder.best.is_dir()

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from cascade.errors import TrainingError
 from cascade.training.metrics import Metrics
 
 
@@ -28,3 +31,8 @@ def test_a_line_cut_short_by_a_kill_is_dropped(tmp_path: Path) -> None:
     metrics.truncate(1)
     metrics.append({"step": 2})
     assert metrics.rows() == [{"step": 1}, {"step": 2}]
+
+
+def test_a_place_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"cannot write .*absent/metrics\.jsonl"):
+        Metrics(tmp_path / "absent" / "metrics.jsonl").append({"step": 1})

@@ -26,12 +26,12 @@ def show(*, terminal: bool) -> str:
 def test_a_line_for_every_task_and_one_for_the_total() -> None:
     lines = show(terminal=False).splitlines()
     assert [line.split() for line in lines] == [
-        ["epoch", "step", "task", "loss", "score"],
+        ["epoch", "step", "task", "loss", "dev", "score"],
         ["2", "40", "tags", "0.2500", "tag_acc", "90.31"],
         ["2", "40", "sents", "1.5000"],
         ["2", "40", "total", "90.31", "best"],
     ]
-    assert lines[1].index("tag_acc") == lines[3].index("total") == lines[0].index("score")
+    assert lines[1].index("tag_acc") == lines[3].index("total") == lines[0].index("dev score")
 
 
 def test_the_bar_is_for_terminals() -> None:
