@@ -82,7 +82,9 @@ class CascadeModel(nn.Module):
         found = {name: tuple(given.get(name) or self.task(name).labels(docs)) for name in self.graph.names()}
         missing = [name for name, values in found.items() if not values]
         if missing:
-            raise GraphError([f"task {n!r} finds no label in {len(docs)} Docs: none has gold for it" for n in missing])
+            raise GraphError(
+                [f"task {n!r} finds no label in {len(docs)} Docs: none has gold for it, or too little" for n in missing]
+            )
         self.build(found)
         self.lang = next((doc.vocab.lang for doc in docs), "") or self.lang
         self.encoder.prepare([doc[int(i)].text for i in text] for doc in docs for text in documents.texts(doc))
@@ -202,12 +204,19 @@ class CascadeModel(nn.Module):
 
         Returns:
             Predictions by task, for every Doc.
+
+        Raises:
+            LabelError: A Doc is annotated with a label that a task whose annotation is read does not know.
         """
         given = tuple(given)
         wanted = [name for name in (self.graph.order() if tasks is None else tasks) if name not in given]
         if not docs or not wanted:
             return [{} for _ in docs]
-        batch = self.batch(docs, targets=dict.fromkeys([*given, *self._annotated(wanted)]))
+        read = dict.fromkeys([*given, *self._annotated(wanted)])
+        for task in map(self.task, read):
+            for label in task.labels(docs):
+                task.require(label)
+        batch = self.batch(docs, targets=read)
         with self._evaluating(), torch.inference_mode():
             outputs = self(batch, wanted, given=given)
             decoded = {name: self.task(name).decode(outputs[name]) for name in wanted}

@@ -16,6 +16,7 @@ from spacy.vocab import Vocab
 from torch import Tensor
 
 from cascade.docs import CHUNKS, PAIR
+from cascade.errors import LabelError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Mix, Recurrent, Segments, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Output
@@ -440,13 +441,23 @@ def test_partial_annotation_falls_back_to_the_prediction(docs: list[Doc]) -> Non
     edges: Edges = {"up": [Labels(width=4)]}
     model = model_of(graph_of(Tagging("up", **SMALL), Tagging("down", **SMALL), down=edges), docs)
     partial = bare(docs[0])
-    partial[1].tag_, partial[2].tag_ = docs[0][1].tag_, "never seen"
+    partial[1].tag_ = docs[0][1].tag_
     given, table = embedded(model, [partial], given=["up"])
     predicted, _ = embedded(model, [partial])
     assert torch.equal(given[[0, 2, 3, 4, 5]], predicted[[0, 2, 3, 4, 5]])
     torch.testing.assert_close(given[1], table[numbers(model, docs[0])[1]])
     without, _ = embedded(model, [bare(docs[0])], given=["up"])
     assert torch.equal(without, predicted)
+
+
+@pytest.mark.parametrize(("predict", "given"), [("soft", ["up"]), ("gold", [])])
+def test_an_unknown_label_is_an_error(predict: Any, given: list[str], docs: list[Doc]) -> None:
+    edges: Edges = {"up": [Labels(width=4, predict=predict)]}
+    model = model_of(graph_of(Tagging("up", **SMALL), Tagging("down", **SMALL), down=edges), docs)
+    strange = bare(docs[0])
+    strange[2].tag_ = "never seen"
+    with pytest.raises(LabelError, match="'up' does not know the label 'never seen'.*initialize"):
+        model.predict([docs[0], strange], given=given)
 
 
 @pytest.mark.parametrize(("predict", "given"), [("hard", ["sents"]), ("gold", [])])
