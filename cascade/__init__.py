@@ -5,8 +5,8 @@ import cascade as cs
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'cascade' has no attribute {name!r}")
-    value = globals()[name] = resolve_name(_PLACES[name])
+    module, _, attribute = _PLACES[name].partition(":")
+    place = import_module(module)
+    value = globals()[name] = getattr(place, attribute) if attribute else place
     return value
 
 

@@ -61,7 +61,9 @@ def save(
     try:
         write_folder(folder, files.items())
     except OSError as error:
-        raise ModelError(f"cannot save the model to {folder}: {error}; what stood there before is untouched") from error
+        raise ModelError(
+            f"cannot save the model to {folder}: {error.strerror or error}; what stood there before is untouched"
+        ) from error
 
 
 def load(folder: str | Path) -> CascadeModel:

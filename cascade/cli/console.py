@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -17,18 +16,19 @@ from cascade.errors import CascadeError, GraphError
 
 T = TypeVar("T")
 
-_WIDE = 200  # columns of a table that goes into a file or a pipe
+_WIDE, _TALL = 10_000, 100  # columns and lines of a file or a pipe, which cuts off no table
 
 
 def result_console(*, file: bool = False) -> Console:
-    """A console for results: as wide as the terminal; wide and without colours where there is none.
+    """A console for results: as wide as the terminal; where there is none, so wide that all fits, and without colours.
 
     Args:
         file: Whether what it renders goes into a file, and not to standard output.
     """
-    if file:
-        return Console(file=io.StringIO(), width=_WIDE)
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE)
+    if not file and sys.stdout.isatty():
+        return Console()
+    # Without a height, rich would ask the environment for the width too.
+    return Console(file=io.StringIO() if file else None, width=_WIDE, height=_TALL)
 
 
 def as_text(drawn: RenderableType, console: Console) -> str:

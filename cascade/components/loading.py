@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from spacy.language import Language
 
 from cascade import storage
 from cascade.config import find
+from cascade.errors import ModelError
+
+META = "meta.json"
+"""What every pipeline of spaCy has in its folder."""
 
 
 def load(model: str | Path, *, name: str = "cascade", **config: Any) -> Language:
@@ -25,12 +30,29 @@ def load(model: str | Path, *, name: str = "cascade", **config: Any) -> Language
 
     Raises:
         ConfigError: There is no such model; the message lists what there is.
-        ModelError: It cannot be read.
+        ModelError: It cannot be read, or spaCy does not know its language.
     """
-    if (Path(model) / "meta.json").is_file() or spacy.util.is_package(str(model)):
+    if (Path(model) / META).is_file() or _is_package(str(model)):
         return spacy.load(model, config={"components": {name: config}} if config else {})
     folder = find(model)
-    nlp = spacy.blank(storage.read_meta(folder)["lang"])
+    nlp = _blank(folder)
     factory = str(model) if nlp.has_factory(str(model)) else "cascade"
     nlp.add_pipe(factory, name=name, config={"model": str(model), **config})
     return nlp
+
+
+def _is_package(name: str) -> bool:
+    """Whether a package of that name is installed and holds a pipeline; it is not imported."""
+    found = find_spec(name) if name.isidentifier() and spacy.util.is_package(name) else None
+    return found is not None and found.origin is not None and (Path(found.origin).parent / META).is_file()
+
+
+def _blank(folder: Path) -> Language:
+    """An empty pipeline of a model's language."""
+    lang = storage.read_meta(folder)["lang"]
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise ModelError(
+            f"{folder / storage.META}: spaCy has no language {lang!r}: name one such as en there, or xx for any"
+        ) from error

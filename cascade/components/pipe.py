@@ -31,6 +31,7 @@ from cascade.model import CascadeModel
 from cascade.tasks import Lemmas, Predictions
 
 Losses = dict[str, float]
+BatchLoss = Callable[[list[Example]], Tensor]
 
 
 class CascadePipe(TrainablePipe):  # type: ignore[misc]
@@ -70,12 +71,11 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         self.vocab = vocab
         self.model = model
         self.name = name
-        self.cfg: dict[str, Any] = {"labels": {}}
+        made = {"tasks": None if tasks is None else list(tasks), "given": list(given)}
+        self.cfg: dict[str, Any] = {"labels": {}, **made, "made": made}
         self.overwrite, self.device, self.words, self.pretrained = overwrite, device, words, pretrained
         self.scorer = scorer
         self._rehearsal_model: Model[Any, Any] | None = None
-        self._tasks: tuple[str, ...] | None = None if tasks is None else tuple(tasks)
-        self._given = tuple(given)
         self._settle()
 
     @property
@@ -97,25 +97,25 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
     @property
     def tasks(self) -> list[str]:
         """The tasks that are annotated, in graph order; set it to switch tasks on and off."""
-        order = self.module.graph.order()
-        return [name for name in order if name not in self._given and (self._tasks is None or name in self._tasks)]
+        wanted, given = self.cfg["tasks"], self.cfg["given"]
+        return [n for n in self.module.graph.order() if n not in given and (wanted is None or n in wanted)]
 
     @tasks.setter
     def tasks(self, names: Iterable[str] | None) -> None:
-        wanted = None if names is None else tuple(names)
+        wanted = None if names is None else list(names)
         self._require_tasks(wanted or ())
-        self._tasks = wanted
+        self.cfg["tasks"] = wanted
 
     @property
     def given(self) -> list[str]:
         """The tasks whose annotation is taken from the Docs."""
-        return list(self._given)
+        return list(self.cfg["given"])
 
     @given.setter
     def given(self, names: Iterable[str]) -> None:
-        wanted = tuple(names)
+        wanted = list(names)
         self._require_tasks(wanted)
-        self._given = wanted
+        self.cfg["given"] = wanted
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         docs, module, tasks = list(docs), self.module, self.tasks
         predictions: list[dict[str, Predictions]] = [{} for _ in docs]
         for places in by_length(docs, self.words):
-            found = module.predict([docs[i] for i in places], tasks=tasks, given=self._given)
+            found = module.predict([docs[i] for i in places], tasks=tasks, given=self.given)
             for i, prediction in zip(places, found, strict=True):
                 predictions[i] = prediction
         return predictions
@@ -251,7 +251,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         """
 
         def loss(batch: list[Example]) -> Tensor:
-            return self.get_loss(batch, forward(self.module, batch, self.tasks, self._given))[1]
+            return self.get_loss(batch, forward(self.module, batch, self.tasks, self.given))[1]
 
         return self._learn(examples, loss, sgd=sgd, losses=losses)
 
@@ -331,7 +331,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         path = Path(path)
         saved = (path / "cfg").is_file()
         if "cfg" not in exclude and saved:
-            self.cfg.update(srsly.read_json(path / "cfg"))
+            self._take_up(srsly.read_json(path / "cfg"))
         if "vocab" not in exclude and (path / "vocab").is_dir():
             self.vocab.from_disk(path / "vocab", exclude=exclude)
         if "model" not in exclude and ((path / storage.META).is_file() or not saved):
@@ -350,16 +350,24 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         Raises:
             ModelError: See `cascade.storage.from_bytes`.
         """
-        before = self.shim.module
+        before, cfg = self.shim.module, dict(self.cfg)
         super().from_bytes(bytes_data, exclude=tuple(exclude))
+        saved, self.cfg = self.cfg, cfg
+        self._take_up(saved)
         self.pretrained = self.pretrained or self.shim.module is not before
         self._settle()
         return self
 
+    def _take_up(self, saved: Mapping[str, Any]) -> None:
+        """Take up a saved `cfg`; what it switches on and off gives way to a config that has been changed since."""
+        made = self.cfg["made"]
+        changed = [key for key in made if saved.get("made", made)[key] != made[key]]
+        self.cfg.update({key: value for key, value in saved.items() if key not in [*changed, "made"]})
+
     def _settle(self) -> None:
         """Take up a new module: check that it has the tasks that are named, and move it to the device."""
         if self.shim.module is not None:
-            self._require_tasks([*(self._tasks or ()), *self._given])
+            self._require_tasks([*(self.cfg["tasks"] or ()), *self.given])
             self.module.to(self.device or get_torch_default_device())
 
     def _require_tasks(self, names: Iterable[str]) -> None:
@@ -368,14 +376,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         if strangers:
             raise ConfigError(f"the pipe {self.name!r} has no task {', '.join(strangers)}: it has {', '.join(known)}")
 
-    def _learn(
-        self,
-        examples: Iterable[Example],
-        get_loss: Callable[[list[Example]], Tensor],
-        *,
-        sgd: Any,
-        losses: Losses | None,
-    ) -> Losses:
+    def _learn(self, examples: Iterable[Example], get_loss: BatchLoss, *, sgd: Any, losses: Losses | None) -> Losses:
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)

@@ -18,6 +18,7 @@ from cascade.graph.specs import (
     Segments,
     Source,
     Unit,
+    out_of_range,
 )
 from cascade.graph.taskgraph import TaskGraph
 from cascade.graph.units import Node, arrival_unit
@@ -40,4 +41,5 @@ __all__ = [
     "TaskGraph",
     "Unit",
     "arrival_unit",
+    "out_of_range",
 ]

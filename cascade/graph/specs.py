@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -45,6 +45,9 @@ class Recurrent:
         layer: The encoder layer that the shortcut reads.
         depth: Stacked LSTM layers.
         dropout: Share of the shortcut's inputs, and of the values between stacked layers, dropped in training.
+
+    Raises:
+        GraphError: A number is out of range.
     """
 
     width: int
@@ -52,6 +55,9 @@ class Recurrent:
     layer: int = 0
     depth: int = 1
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(out_of_range("Recurrent", self, sizes=("width", "depth"), shares=("dropout",)))
 
 
 Layer = int | Mix | Recurrent
@@ -72,9 +78,8 @@ class Scheduled:
     epochs: int = 5
 
     def __post_init__(self) -> None:
-        _require_sources("Scheduled", first=self.first, then=self.then)
-        if self.epochs < 1:
-            raise GraphError(f"Scheduled moves over 1 epoch or more, got epochs={self.epochs}")
+        problems = _strange_sources("Scheduled", first=self.first, then=self.then)
+        _require(problems + out_of_range("Scheduled", self, sizes=("epochs",)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +109,17 @@ class Hidden(Edge):
         group: Edges of one group are added instead of concatenated.
         detach: Whether the gradient is cut.
         dropout: Share of the values dropped in training.
+
+    Raises:
+        GraphError: `dropout` is out of range.
     """
 
     group: str | None = None
     detach: bool = False
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(out_of_range("Hidden", self, shares=("dropout",)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +138,7 @@ class Labels(Edge):
         dropout: Share of the values dropped in training.
 
     Raises:
-        GraphError: A source is unknown.
+        GraphError: A source is unknown, or a number is out of range.
     """
 
     source: Source | Scheduled = "soft"
@@ -139,7 +150,8 @@ class Labels(Edge):
 
     def __post_init__(self) -> None:
         named = {} if isinstance(self.source, Scheduled) else {"source": self.source}
-        _require_sources("Labels", **named, predict=self.predict)
+        problems = _strange_sources("Labels", **named, predict=self.predict)
+        _require(problems + out_of_range("Labels", self, sizes=("width",), shares=("dropout",)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +171,7 @@ class Segments(Edge):
     brings_states: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _require_sources("Segments", Boundaries, source=self.source, predict=self.predict)
+        _require(_strange_sources("Segments", Boundaries, source=self.source, predict=self.predict))
 
 
 @dataclass(frozen=True)
@@ -179,15 +191,36 @@ class Candidates(Edge):
     brings_states: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise GraphError(f"Candidates keeps 1 row or more per parent, got k={self.k}")
+        _require(out_of_range("Candidates", self, sizes=("k",)))
 
 
-def _require_sources(owner: str, known: Any = Source, **sources: str) -> None:
+def out_of_range(owner: str, spec: object, *, sizes: Sequence[str] = (), shares: Sequence[str] = ()) -> list[str]:
+    """What is wrong with the numbers of a specification.
+
+    Args:
+        owner: What messages call it.
+        spec: The specification.
+        sizes: Names of fields that have to be 1 or more.
+        shares: Names of fields that have to be 0 or more and below 1.
+    """
     problems = [
+        f"{owner}: {n} has to be 1 or more, got {n}={getattr(spec, n)}" for n in sizes if not getattr(spec, n) >= 1
+    ]
+    return problems + [
+        f"{owner}: {n} has to be 0 or more and below 1, got {n}={getattr(spec, n)}"
+        for n in shares
+        if not 0 <= getattr(spec, n) < 1
+    ]
+
+
+def _strange_sources(owner: str, known: Any = Source, **sources: str) -> list[str]:
+    return [
         f"{owner} has no {name}={source!r}: choose one of {', '.join(get_args(known))}"
         for name, source in sources.items()
         if source not in get_args(known)
     ]
+
+
+def _require(problems: list[str]) -> None:
     if problems:
         raise GraphError(problems)

@@ -41,22 +41,26 @@ class TaskGraph(nx.DiGraph):
             after: Edges by upstream name. A name may be added later; `validate` finds those that never are.
 
         Raises:
-            GraphError: The name is taken or not usable, or an edge has no conversion between the units of its ends.
+            GraphError: The name is taken or not usable, edges are not written as a list of them, or an edge has no
+                conversion between the units of its ends.
         """
         if not task.name or "." in task.name:
             raise GraphError(f"a task needs a name without dots, got {task.name!r}: write Task('pos', ...)")
         if self._has(task.name):
             raise GraphError(f"the graph has a task {task.name!r} already: give the second one another name")
-        into = {upstream: tuple(edges) for upstream, edges in (after or {}).items()}
-        problems = [p for up, edges in into.items() if self._has(up) for p in _problems(self.task(up), task, edges)]
+        into = after or {}
+        problems = [p for up, edges in into.items() for p in self._incoming_problems(up, task, edges)]
         for name in filter(self._has, self.adj.get(task.name, ())):
             problems += _problems(task, self.task(name), self.edges_into(name)[task.name])
         if problems:
             raise GraphError(problems)
         self.add_node(task.name, task=task)
         for upstream, edges in into.items():
-            self.add_edge(upstream, task.name, edges=edges)
+            self.add_edge(upstream, task.name, edges=tuple(edges))
         return self
+
+    def _incoming_problems(self, up: str, task: Node, edges: Sequence[Edge]) -> list[str]:
+        return _problems(self.task(up), task, edges) if self._has(up) else _malformed(up, task.name, edges)
 
     def task(self, name: str) -> Any:
         """The task of that name.
@@ -171,8 +175,29 @@ class TaskGraph(nx.DiGraph):
 
 def _problems(up: Node, down: Node, edges: Sequence[Edge] | None) -> list[str]:
     """What is wrong with the edges between two tasks."""
-    where = f"edge {up.name} -> {down.name}"
-    if not edges:
-        return [f"{where} carries nothing: name what flows, such as [Hidden(), Labels()]"]
+    problems = _malformed(up.name, down.name, edges)
+    if problems or edges is None:
+        return problems
     found = [(edge, misfit(edge, up, down)) for edge in edges]
+    where = f"edge {up.name} -> {down.name}"
     return [f"{where}, {edge.describe()}: {problem}" for edge, problem in found if problem is not None]
+
+
+def _malformed(up: str, down: str, edges: Any) -> list[str]:
+    """What is wrong with how the edges between two tasks are written."""
+    where = f"edge {up} -> {down}"
+    if edges is None or edges in ([], ()):
+        return [f"{where} carries nothing: name what flows, such as [Hidden(), Labels()]"]
+    if not isinstance(edges, list | tuple):
+        return [f"{where}: expected a list such as [Hidden(), Labels()], got {_shown(edges)}: put it into a list"]
+    return [
+        f"{where}: expected edges such as Hidden(), got {_shown(edge)} in the list"
+        for edge in edges
+        if not isinstance(edge, Edge)
+    ]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Edge):
+        return value.describe()
+    return f"the class {value.__name__}" if isinstance(value, type) else repr(value)

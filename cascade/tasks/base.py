@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cascade.data.batches import Targets
 from cascade.errors import GraphError, LabelError
-from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit
+from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit, out_of_range
 from cascade.nn.decoders.base import Classifier, Decoder, Output
 from cascade.nn.rows import MISSING
 
@@ -168,6 +168,22 @@ def require_choices(task: Task, **choices: Any) -> None:
         raise GraphError(problems)
 
 
+def require_ranges(task: Task, *, sizes: Sequence[str] = (), shares: Sequence[str] = ()) -> None:
+    """Check settings that are numbers.
+
+    Args:
+        task: The task.
+        sizes: Names of settings that have to be 1 or more.
+        shares: Names of settings that have to be 0 or more and below 1.
+
+    Raises:
+        GraphError: A setting is out of its range.
+    """
+    problems = out_of_range(f"{type(task).__name__}({task.name!r})", task, sizes=sizes, shares=shares)
+    if problems:
+        raise GraphError(problems)
+
+
 @lru_cache(maxsize=64)
 def _numbers(labels: tuple[str, ...]) -> dict[str, int]:
     return {label: i for i, label in enumerate(labels)}
@@ -183,11 +199,17 @@ class Classification(Task):
         hidden: Width of the classifier's hidden layer.
         dropout: Share of the classifier's inputs and hidden values dropped in training.
         smoothing: Probability mass that the target gives to the other labels (Szegedy et al. 2016, section 7).
+
+    Raises:
+        GraphError: A number is out of range.
     """
 
     hidden: int = 100
     dropout: float = 0.0
     smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, sizes=("hidden",), shares=("dropout", "smoothing"))
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """A classifier with one hidden layer."""

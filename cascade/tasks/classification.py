@@ -39,7 +39,7 @@ class TextClassification(Classification):
         threshold: Probability from which a label counts as predicted in scores; of exclusive ones the highest does.
 
     Raises:
-        GraphError: `pool` is none of its words.
+        GraphError: `pool` is none of its words, or a number is out of range.
     """
 
     exclusive: bool = True
@@ -51,6 +51,7 @@ class TextClassification(Classification):
     main_score: ClassVar[str | None] = "cats_score"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_choices(self, pool=Pooling)
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
@@ -94,15 +95,13 @@ class TextClassification(Classification):
 
     def decode(self, output: Output) -> Predictions:
         """Probabilities. Shape: [rows, labels]."""
-        return {"probability": self.distribution(output).float().cpu().numpy()}
+        return cats.decode(self.distribution(output))
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
         """Set the categories; nothing on a sentence pair."""
         if documents.is_pair(doc):
             return {}
-        (probabilities,) = predictions["probability"]
-        cats.write(doc, dict(zip(self.vocabulary, probabilities, strict=True)), overwrite=overwrite)
-        return {"probabilities": probabilities}
+        return cats.annotate(doc, self.vocabulary, predictions, overwrite=overwrite)
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`cats_score`, `cats_micro_f` and so on as spaCy's Scorer defines them; None where nothing is annotated.

@@ -47,15 +47,13 @@ class Entailment(PairTask):
 
     def decode(self, output: Output) -> Predictions:
         """Probabilities. Shape: [rows, 3]."""
-        return {"probability": self.distribution(output).float().cpu().numpy()}
+        return cats.decode(self.distribution(output))
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
         """Set the three categories; nothing where the Doc is no pair."""
         if not documents.is_pair(doc):
             return {}
-        (probabilities,) = predictions["probability"]
-        cats.write(doc, dict(zip(self.vocabulary, probabilities, strict=True)), overwrite=overwrite)
-        return {"probabilities": probabilities}
+        return cats.annotate(doc, self.vocabulary, predictions, overwrite=overwrite)
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`entailment_acc`, over pairs with both gold and prediction; None where nothing is annotated."""

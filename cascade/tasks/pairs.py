@@ -12,7 +12,7 @@ from torch.nn import functional
 from cascade.graph import Unit
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.maxout import MaxoutClassifier
-from cascade.tasks.base import Pooling, Task, require_choices
+from cascade.tasks.base import Pooling, Task, require_choices, require_ranges
 
 
 @dataclass(kw_only=True)
@@ -29,7 +29,7 @@ class PairTask(Task):
         dropout: Share of the inputs of every decoder layer dropped in training.
 
     Raises:
-        GraphError: `pool` is none of its words.
+        GraphError: `pool` is none of its words, or a number is out of range.
     """
 
     pool: Pooling = "max"
@@ -43,6 +43,7 @@ class PairTask(Task):
 
     def __post_init__(self) -> None:
         require_choices(self, pool=Pooling)
+        require_ranges(self, sizes=("hidden", "pieces", "layers"), shares=("dropout",))
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """Maxout layers and a linear one."""

@@ -21,7 +21,7 @@ from cascade.nn.decoders.arcs import ArcDecoder, Biaffine, HeadSelection
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.rows import MISSING
 from cascade.nn.structs import trees
-from cascade.tasks.base import Predictions, Task, require_choices
+from cascade.tasks.base import Predictions, Task, require_choices, require_ranges
 
 Decoders = Literal["biaffine", "selection"]
 
@@ -44,7 +44,7 @@ class Parsing(Task):
         dropout: Share of values dropped in the decoder in training.
 
     Raises:
-        GraphError: `decoder` is none of its words.
+        GraphError: `decoder` is none of its words, or a number is out of range.
     """
 
     decoder: Decoders = "biaffine"
@@ -56,6 +56,7 @@ class Parsing(Task):
 
     def __post_init__(self) -> None:
         require_choices(self, decoder=Decoders)
+        require_ranges(self, sizes=("hidden", "relations"), shares=("dropout",))
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Every relation that occurs."""

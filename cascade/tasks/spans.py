@@ -20,7 +20,7 @@ from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.chain import ConstrainedTagger, CrfTagger
 from cascade.nn.rows import MISSING
 from cascade.nn.structs.iobes import Iobes
-from cascade.tasks.base import Predictions, Task, require_choices
+from cascade.tasks.base import Predictions, Task, require_choices, require_ranges
 
 Decoders = Literal["crf", "softmax"]
 
@@ -37,7 +37,7 @@ class SpanTagging(Task):
         dropout: Share of the classifier's inputs and hidden values dropped in training.
 
     Raises:
-        GraphError: `decoder` is none of its words.
+        GraphError: `decoder` is none of its words, or a number is out of range.
     """
 
     decoder: Decoders = "crf"
@@ -46,6 +46,7 @@ class SpanTagging(Task):
 
     def __post_init__(self) -> None:
         require_choices(self, decoder=Decoders)
+        require_ranges(self, sizes=("hidden",), shares=("dropout",))
 
     @abstractmethod
     def spans(self, doc: Doc) -> Sequence[Span] | None:
@@ -120,8 +121,8 @@ class SpanTagging(Task):
 
     @staticmethod
     def results(spans: Sequence[Span], scores: np.ndarray, predictions: Predictions) -> dict[str, Any]:
-        """`probabilities` per row, and `spans`: (start, end, label, probability), in tokens of the Doc."""
-        listed = [(s.start, s.end, s.label_, p) for s, p in zip(spans, scores.tolist(), strict=True)]
+        """`probabilities` per row, and `spans`: [start, end, label, probability], in tokens of the Doc."""
+        listed = [[s.start, s.end, s.label_, p] for s, p in zip(spans, scores.tolist(), strict=True)]
         return {"probabilities": predictions["probability"], "spans": listed}
 
 

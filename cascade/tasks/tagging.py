@@ -36,12 +36,13 @@ class Tagging(Classification):
         smoothing: See `Classification`.
 
     Raises:
-        GraphError: `attribute` is none of its words.
+        GraphError: `attribute` is none of its words, or a number is out of range.
     """
 
     attribute: Attribute = "TAG"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_choices(self, attribute=Attribute)
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:

@@ -56,8 +56,8 @@ class Checkpoints:
             storage.write_folder(self.folder, _files(checkpoint))
         except OSError as error:
             raise TrainingError(
-                f"cannot write the checkpoint {self.folder}: {error}; the one before it is untouched: "
-                "make room, then go on with resume=True"
+                f"cannot write the checkpoint {self.folder}: {error.strerror or error}; the one before it is "
+                "untouched: mend this, then go on with resume=True"
             ) from error
 
     def load(self) -> Checkpoint:

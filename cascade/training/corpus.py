@@ -63,6 +63,6 @@ def _require_gold(known: Collection[str], model: CascadeModel, corpora: Sequence
     if missing:
         names = ", ".join(repr(corpus.name) for corpus in corpora) or "none"
         raise TrainingError(
-            f"no training Doc has gold for {', '.join(missing)} (corpora: {names}), or too little: add a corpus that has, "
-            "or take the task out of the graph"
+            f"no training Doc has gold for {', '.join(missing)} (corpora: {names}), or too little: add a corpus "
+            "that has, or take the task out of the graph"
         )

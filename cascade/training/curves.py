@@ -55,9 +55,8 @@ class WarmupLinear:
 
     def factor(self, epoch: int, progress: float) -> float:
         """Up, then down."""
-        if progress < self.warmup:
-            return progress / self.warmup
-        return (1.0 - progress) / (1.0 - self.warmup) if self.warmup < 1.0 else 1.0
+        risen, past = _phases(progress, self.warmup)
+        return risen * (1.0 - past)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,12 @@ class WarmupCosine:
 
     def factor(self, epoch: int, progress: float) -> float:
         """Up, then down."""
-        if progress < self.warmup:
-            return progress / self.warmup
-        past = (progress - self.warmup) / (1.0 - self.warmup) if self.warmup < 1.0 else 0.0
-        return 0.5 * (1.0 + math.cos(math.pi * past))
+        risen, past = _phases(progress, self.warmup)
+        return risen * 0.5 * (1.0 + math.cos(math.pi * past))
+
+
+def _phases(progress: float, warmup: float) -> tuple[float, float]:
+    """Which share of the rise lies behind, and which of the fall that follows it."""
+    if progress < warmup:
+        return progress / warmup, 0.0
+    return 1.0, (progress - warmup) / (1.0 - warmup) if warmup < 1.0 else 0.0

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
 from cascade.errors import TrainingError
+from cascade.nn.precision import has_bf16
 
 
 def accelerator(precision: str, *, cpu: bool) -> Accelerator:
     """What moves tensors, casts them, and runs the backward pass.
 
     Args:
-        precision: `no` or `bf16`.
+        precision: `no`, or `bf16`, which is `no` on a CPU that has no bfloat16.
         cpu: Whether to stay on the CPU where there is a GPU.
 
     Raises:
         TrainingError: The process has used another device or precision, or several processes have been launched.
     """
     try:
-        made = Accelerator(mixed_precision=precision, cpu=cpu)
+        slow = PartialState(cpu=cpu).device.type == "cpu" and not has_bf16()
+        made = Accelerator(mixed_precision="no" if slow else precision, cpu=cpu)
     except ValueError as error:
         raise TrainingError(
             f"precision={precision!r}, cpu={cpu}: {error} (accelerate keeps to one device and one precision in a "

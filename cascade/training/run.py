@@ -66,8 +66,15 @@ class Run:
         with self.display.shown():
             while not self.plan.over(self.position):
                 self._epoch()
-        if not draw_curves(self.folder.metrics.rows(), self.folder.curves):
-            self.display.print("no curves drawn: they need matplotlib, pip install cascade-nlp[plots]")
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw the curves; a training is not lost because of its picture."""
+        try:
+            if not draw_curves(self.folder.metrics.rows(), self.folder.curves):
+                self.display.print("no curves drawn: they need matplotlib, pip install cascade-nlp[plots]")
+        except OSError as error:
+            self.display.print(f"no curves drawn: cannot write {self.folder.curves}: {error.strerror or error}")
 
     def _epoch(self) -> None:
         """Train to the end of the epoch, or until patience is at an end."""

@@ -46,7 +46,8 @@ class Trainer:
         rates: Factors of the learning rate by task, and under `encoder`; see `Optimizer.adjust`.
         average: Decay of the weights' moving average, which is then what is evaluated and saved; None: no average.
         accumulate: Batches per update of the weights.
-        precision: `bf16`: forward passes in bfloat16 where torch deems it safe; losses and weights stay in float32.
+        precision: `bf16`: forward passes in bfloat16 where torch deems it safe; losses and weights stay in float32. On
+            a CPU that has no bfloat16, everything does.
         evaluate_every: Epochs between evaluations.
         evaluate_steps: Updates between evaluations, instead.
         checkpoint_every: Updates between checkpoints, besides the one at the end of every epoch.
@@ -135,6 +136,7 @@ class Trainer:
     def _run(self, folder: RunFolder) -> Run:
         if not self.model.initialized:
             initialize(self.model, self.corpora)
+        display = Display(self.console)
         return Run(
             folder,
             identity=fingerprint(self.model, self.corpora, self._settings()),
@@ -142,12 +144,14 @@ class Trainer:
             schedule=self.schedule,
             corpora=annotated(self.model, self.corpora),
             dev=[doc for corpus in self.corpora for doc in corpus.dev],
-            updates=self._updates(),
-            display=Display(self.console),
+            updates=self._updates(display),
+            display=display,
         )
 
-    def _updates(self) -> Updates:
+    def _updates(self, display: Display) -> Updates:
         made = accelerator(self.precision, cpu=self.cpu)
+        if made.mixed_precision != self.precision:
+            display.print(f"no {self.precision}: this CPU does not have it, training goes on in float32")
         self.model.to(made.device).train()
         for regularizer in self.regularizers:
             regularizer.begin(self.model, sweeps=self.schedule.sweeps)

@@ -79,7 +79,7 @@ def test_existing_entities_stay_without_overwrite(nlp: Language, docs: list[Doc]
     result = task.annotate(doc, predictions, overwrite=False)
     assert triples(doc) == [(1, 3, "ORG"), (3, 4, "PER")]
     assert (doc[5].ent_iob_, doc[5].ent_type_) == ("B", "")
-    assert result["spans"] == [(0, 2, "PER", 0.25), (3, 4, "PER", 0.5), (5, 6, "LOC", 0.5)]
+    assert result["spans"] == [[0, 2, "PER", 0.25], [3, 4, "PER", 0.5], [5, 6, "LOC", 0.5]]
     task.annotate(doc, predictions)
     assert triples(doc) == triples(docs[0])
 

@@ -12,6 +12,7 @@ from cascade.errors import ModelError
 from cascade.nn.encoders.alignment import Alignment, WordPieces
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
 from cascade.nn.encoders.pretrained import Pretrained, pretrained, pretrained_config, rebuilt
+from cascade.nn.precision import has_bf16
 from cascade.nn.rows import Rows
 
 
@@ -183,8 +184,3 @@ class TransformerEncoder(Encoder):
         """Bfloat16 where it is asked for and quick; elsewhere whatever the caller has set up."""
         quick = self.bf16 and device.type == "cpu" and has_bf16()
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick or torch.is_autocast_enabled("cpu"))
-
-
-def has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware, without which it is slower than float32."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -9,7 +9,8 @@ from transformers import AutoModel
 
 from cascade.errors import ModelError
 from cascade.nn.encoders import LoRA, State, Transformer
-from cascade.nn.encoders.transformer import TransformerEncoder, has_bf16
+from cascade.nn.encoders.transformer import TransformerEncoder
+from cascade.nn.precision import has_bf16
 
 TEXTS = [["The", "cat", "catting"], [], ["on", " "], ["the", "mat", "of", "the", "cats"]]
 Encode = Callable[[TransformerEncoder, list[list[str]], int], State]
