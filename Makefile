@@ -33,7 +33,7 @@ test: $(STAMP)
 	$(PYTEST) -n 2
 
 bench: $(STAMP)
-	$(PYTEST) -m bench
+	$(BIN)/python -m pytest -m bench -s
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ COMMAND = re.compile(r"(^|`|\$ )(cascade|make|(python -m )?spacy) [a-z]", re.MUL
 SCORE = re.compile(r"^\W*\d+\.\d+\W*(\([^)]*\))?\W*$")
 SPEED = re.compile(r"words/s|words per second|words_per_second|speed", re.IGNORECASE)
 PROSE_SCORE = re.compile(r"(?<![\d.])\d{2}\.\d{1,2}(?![\d.]*\d| ?(MB|GB|M|million|ms|s|seconds|minutes|hours|GHz)\b)")
+UNFINISHED = re.compile(r"TODO|^RESULTS$", re.MULTILINE)
 
 # -- pages
 
@@ -89,6 +90,11 @@ def nameless(text: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_figure_of_a_page_names_its_split_and_command(page: Path) -> None:
     assert nameless(page.read_text(encoding="utf8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_waits_for_results(page: Path) -> None:
+    assert UNFINISHED.findall(page.read_text(encoding="utf8")) == []
 
 
 TABLE = "|  | LAS |\n|---|---|\n| en | 84.31 |"

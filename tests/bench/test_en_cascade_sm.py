@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import spacy
+import torch
 from spacy.language import Language
 
 import cascade as cs
@@ -28,6 +29,15 @@ pytestmark = [
 
 # EWT test, gold tokens, predicted sentences.
 PEER = {"tag_acc": 0.934, "pos_acc": 0.941, "dep_uas": 0.835, "dep_las": 0.797, "sents_f": 0.702}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_threads() -> Iterator[None]:
+    """Speed is measured as users have it, not with the one thread of the other tests."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

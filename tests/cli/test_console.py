@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from cascade.cli import console as module
 from cascade.cli.console import as_text, print_scores, progress, result_console, show_error
@@ -36,10 +42,33 @@ def test_a_bar_leaves_the_results_on_stdout(
 
 
 def test_files_and_pipes_are_wide_and_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
+    """Whatever the terminal is said to be: a table of long cells is neither cut nor folded."""
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "dumb")
+    table = Table("[bold]name[/bold]", "place")
+    table.add_row(300 * "n", " ".join(100 * ["word"]))
     for console in (result_console(), result_console(file=True)):
-        assert console.width >= 160
-        assert as_text("[bold]x[/bold]", console) == "x\n"
+        head, row = (line for line in as_text(table, console).splitlines() if "n" in line)
+        assert 300 * "n" in row and " ".join(100 * ["word"]) in row
+        assert "\x1b" not in head
+
+
+def test_a_terminal_is_as_wide_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert result_console().width == 70
+
+
+def test_a_table_in_a_file_is_whole(tmp_path: Path) -> None:
+    """In a process of its own, without a terminal and without COLUMNS."""
+    script = (
+        "from rich.table import Table; from cascade.cli.console import print_table\n"
+        "table = Table('name'); table.add_row('word ' * 99 + 'end'); print_table('title', table)"
+    )
+    with (tmp_path / "out.txt").open("w") as out:
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        subprocess.run([sys.executable, "-c", script], stdout=out, env=environment, check=True)
+    assert "word " * 99 + "end" in (tmp_path / "out.txt").read_text()
 
 
 def test_scores_are_shares_in_percent_or_plain_numbers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from spacy.language import Language
 
-from cascade import config
+from cascade import config, storage
 from cascade.components.loading import load
-from cascade.errors import ConfigError
+from cascade.errors import ConfigError, ModelError
 
 TEXT = "Mara mends old clocks."
 
@@ -49,6 +49,32 @@ def test_settings_of_the_component(shipped: Path, folder: Path, nlp: Language, t
     assert load(folder, name="syntax").pipe_names == ["syntax"]
 
 
-def test_what_is_not_there(shipped: Path) -> None:
-    with pytest.raises(ConfigError, match="no model nowhere: .*shipped ones: en_cascade_sm"):
-        load("nowhere")
+@pytest.mark.parametrize("name", ["nowhere", "numpy", "scikit-learn", "typing_extensions"])
+def test_what_is_not_there_or_is_another_package(shipped: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"no model {name}: .*shipped ones: en_cascade_sm"):
+        load(name)
+
+
+def test_an_installed_package(nlp: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laid out as `spacy package` does."""
+    package = tmp_path / "en_clocks"
+    package.mkdir()
+    nlp.meta["name"] = "clocks"
+    nlp.to_disk(package / f"en_clocks-{nlp.meta['version']}")
+    shutil.copy(package / f"en_clocks-{nlp.meta['version']}" / "meta.json", package)
+    (package / "__init__.py").write_text(
+        "from spacy.util import load_model_from_init_py\n"
+        "def load(**settings): return load_model_from_init_py(__file__, **settings)\n"
+    )
+    info = tmp_path / "en_clocks-0.0.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: en_clocks\nVersion: 0.0.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load("en_clocks")(TEXT).to_json() == nlp(TEXT).to_json()
+
+
+def test_a_language_that_spacy_does_not_know(folder: Path) -> None:
+    meta = folder / storage.META
+    meta.write_text(meta.read_text().replace('"lang": "en"', '"lang": "tlh"'))
+    with pytest.raises(ModelError, match=r"model\.json: spaCy has no language 'tlh': name one such as en"):
+        load(folder)

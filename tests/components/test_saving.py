@@ -120,6 +120,30 @@ def test_damaged_weights_are_named(nlp: Language, tmp_path: Path) -> None:
         spacy.load(tmp_path / "saved")
 
 
+def test_what_is_switched_off_at_run_time_stays_off(nlp: Language, pipe: CascadePipe, tmp_path: Path) -> None:
+    pipe.tasks, pipe.given = ["tag", "parse"], ["sentences"]
+    nlp.to_disk(tmp_path / "once")
+    once = spacy.load(tmp_path / "once")
+    once.to_disk(tmp_path / "twice")
+    from_bytes = spacy.util.get_lang_class("en").from_config(nlp.config, meta=nlp.meta).from_bytes(nlp.to_bytes())
+    for loaded in (once, spacy.load(tmp_path / "twice"), from_bytes, pickle.loads(pickle.dumps(nlp))):
+        found: Any = loaded.get_pipe("cascade")
+        assert (found.tasks, found.given) == (pipe.tasks, pipe.given) == (["tag", "parse"], ["sentences"])
+    pipe.tasks, pipe.given = None, []  # type: ignore[assignment]
+    assert pipe.from_disk(tmp_path / "once" / "cascade").tasks == ["tag", "parse"]
+
+
+def test_a_setting_that_is_named_in_loading_counts(nlp: Language, pipe: CascadePipe, tmp_path: Path) -> None:
+    """It alone: the others are still as they were saved, and it is what is saved from then on."""
+    pipe.tasks, pipe.given = ["tag", "parse"], ["sentences"]
+    nlp.to_disk(tmp_path / "once")
+    loaded = spacy.load(tmp_path / "once", config={"components": {"cascade": {"tasks": ["chunk"]}}})
+    loaded.to_disk(tmp_path / "twice")
+    for found in (loaded.get_pipe("cascade"), spacy.load(tmp_path / "twice").get_pipe("cascade")):
+        assert isinstance(found, CascadePipe)
+        assert (found.tasks, found.given) == (["chunk"], ["sentences"])
+
+
 def test_components_are_excluded(nlp: Language, tmp_path: Path) -> None:
     nlp.to_disk(tmp_path / "without", exclude=["cascade"])
     assert not (tmp_path / "without" / "cascade").exists()

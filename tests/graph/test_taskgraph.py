@@ -110,6 +110,27 @@ def test_an_edge_that_does_not_fit_is_refused_when_it_is_made_and_leaves_no_trac
     graph.add(toy("c", "text"), after={"a": [Labels(convert="max")]})
 
 
+@pytest.mark.parametrize(
+    ("edges", "problem"),
+    [
+        (Hidden(), "expected a list such as [Hidden(), Labels()], got Hidden(): put it into a list"),
+        (Hidden, "expected a list such as [Hidden(), Labels()], got the class Hidden: put it into a list"),
+        ("soft", "expected a list such as [Hidden(), Labels()], got 'soft': put it into a list"),
+        ([Hidden(), Labels], "expected edges such as Hidden(), got the class Labels in the list"),
+        (["soft"], "expected edges such as Hidden(), got 'soft' in the list"),
+    ],
+)
+@pytest.mark.parametrize("upstream", ["pos", "later"])
+def test_edges_that_are_no_list_of_edges(edges: Any, problem: str, upstream: str, jmt: TaskGraph, toy: Make) -> None:
+    with pytest.raises(GraphError) as error:
+        jmt.add(toy("more"), after={upstream: edges})
+    assert error.value.problems == [f"edge {upstream} -> more: {problem}"]
+    assert "more" not in jmt
+    jmt.add(toy("more"))
+    jmt.add_edge("pos", "more", edges=edges)
+    assert problems_of(jmt) == [f"edge pos -> more: {problem}"]
+
+
 def test_an_edge_to_a_task_that_comes_later_is_checked_when_it_comes(toy: Make, stack: Any) -> None:
     graph = TaskGraph(encoder=stack).add(toy("down"), after={"up": [Labels()]})
     with pytest.raises(GraphError, match="text rows do not become token rows"):

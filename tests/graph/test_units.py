@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any, get_args
@@ -111,8 +112,15 @@ def test_a_task_carries_and_takes_only_its_own_kinds(toy: Make) -> None:
         (lambda: Labels(predict="predicted"), "soft, straight_through, hard, gold"),
         (lambda: Segments(source="soft"), "gold, hard"),
         (lambda: Scheduled(then="never"), "soft, straight_through, hard, gold"),
-        (lambda: Scheduled(epochs=0), "1 epoch or more"),
-        (lambda: Candidates(0), "1 row or more"),
+        (lambda: Scheduled(epochs=0), "Scheduled: epochs has to be 1 or more, got epochs=0"),
+        (lambda: Candidates(0), "Candidates: k has to be 1 or more, got k=0"),
+        (lambda: Labels(width=0), "Labels: width has to be 1 or more, got width=0"),
+        (lambda: Labels(dropout=1.0), "Labels: dropout has to be 0 or more and below 1, got dropout=1.0"),
+        (lambda: Hidden(dropout=-0.1), "Hidden: dropout .* got dropout=-0.1"),
+        (lambda: Hidden(dropout=math.nan), "Hidden: dropout .* got dropout=nan"),
+        (lambda: Recurrent(-4), "Recurrent: width .* got width=-4"),
+        (lambda: Recurrent(4, depth=0), "Recurrent: depth .* got depth=0"),
+        (lambda: Recurrent(4, dropout=1.5), "Recurrent: dropout .* got dropout=1.5"),
     ],
 )
 def test_an_edge_with_a_wrong_setting_is_never_made(make: Callable[[], Any], named: str) -> None:
@@ -120,10 +128,15 @@ def test_an_edge_with_a_wrong_setting_is_never_made(make: Callable[[], Any], nam
         make()
 
 
-def test_both_sources_are_reported_at_once() -> None:
+def test_all_wrong_settings_are_reported_at_once() -> None:
     with pytest.raises(GraphError) as error:
-        Labels(source="a", predict="b")  # type: ignore[arg-type]
-    assert len(error.value.problems) == 2
+        Labels(source="a", predict="b", width=0, dropout=2.0)  # type: ignore[arg-type]
+    assert len(error.value.problems) == 4
+
+
+def test_the_ends_of_the_ranges_belong_to_them() -> None:
+    assert Labels(width=1, dropout=0).dropout == Recurrent(1, depth=1, dropout=0).dropout == 0
+    assert Hidden(dropout=0.999).dropout == 0.999
 
 
 @pytest.mark.parametrize(

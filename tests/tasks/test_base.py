@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -77,6 +78,28 @@ def test_a_word_that_a_setting_does_not_know(cls: Any, setting: str, words: str)
     """Not taken for the last of those that it does know."""
     with pytest.raises(GraphError, match=rf"{cls.__name__}\('mine'\) has no {setting}='CRF': choose one of {words}$"):
         cls("mine", **{setting: "CRF"})
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "problems"),
+    [
+        (Parsing, {"dropout": 1.0}, ["dropout has to be 0 or more and below 1, got dropout=1.0"]),
+        (Parsing, {"hidden": 0, "relations": -1}, ["hidden has to be 1 or more, got hidden=0", "relations .*=-1"]),
+        (Chunking, {"hidden": 0, "dropout": 1.5}, ["hidden .*=0", "dropout .*=1.5"]),
+        (Tagging, {"hidden": 0, "dropout": -0.5, "smoothing": 1.0}, ["hidden", "dropout .*=-0.5", "smoothing .*=1.0"]),
+        (TextClassification, {"dropout": 1.0}, ["dropout"]),
+        (
+            Entailment,
+            {"hidden": 0, "pieces": 0, "layers": 0, "dropout": 1.0},
+            ["hidden", "pieces", "layers", "dropout"],
+        ),
+    ],
+)
+def test_numbers_out_of_range_are_reported_at_once(cls: Any, settings: dict[str, Any], problems: list[str]) -> None:
+    with pytest.raises(GraphError) as error:
+        cls("mine", **settings)
+    for found, expected in zip(error.value.problems, problems, strict=True):
+        assert re.match(rf"{cls.__name__}\('mine'\): {expected}", found)
 
 
 def test_the_loss_is_the_mean_over_living_rows_with_gold() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import srsly
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +83,7 @@ def test_round_trip(decoder: Any, docs: list[Doc], perfect: Callable[..., Any]) 
         assert scores == pytest.approx(np.ones(len(triples(copy))), abs=1e-4)
         assert len(result["probabilities"]) == sum(not token.is_space for token in copy)
         assert [(start, end, label) for start, end, label, _ in result["spans"]] == triples(copy)
+        assert result["spans"] == srsly.msgpack_loads(srsly.msgpack_dumps(result["spans"]))  # as a DocBin has them
         assert Doc(copy.vocab).from_bytes(copy.to_bytes()).spans[CHUNKS].attrs["scores"].tolist() == scores.tolist()
 
 

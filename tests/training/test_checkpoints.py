@@ -72,6 +72,14 @@ def test_a_full_disk_leaves_the_older_one(store: Checkpoints, monkeypatch: pytes
     assert store.load().plain["number"] == 3
 
 
+def test_the_reason_is_that_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    store = Checkpoints(tmp_path / "run" / "last")
+    with pytest.raises(TrainingError, match=r"run/last: Not a directory; .*: mend this, then go on") as caught:
+        store.save(make(1))
+    assert "room" not in str(caught.value)
+
+
 def test_killed_while_the_new_one_takes_the_place_of_the_old(store: Checkpoints) -> None:
     store.save(make(1))
     store.folder.rename(store.folder.with_name(".last.old"))

@@ -19,6 +19,8 @@ from cascade.training.curves import Constant, Curve, Inverse, WarmupCosine, Warm
         (WarmupLinear(0.2), 0, 1.0, 0.0),
         (WarmupLinear(0.0), 0, 0.25, 0.75),
         (WarmupLinear(1.0), 0, 0.25, 0.25),
+        (WarmupCosine(0.0), 0, 0.5, 0.5),
+        (WarmupCosine(1.0), 0, 0.25, 0.25),
         (WarmupCosine(0.2), 0, 0.1, 0.5),
         (WarmupCosine(0.2), 0, 0.2, 1.0),
         (WarmupCosine(0.2), 0, 0.4, (1 + 2**-0.5) / 2),  # a quarter of the way down: cos 45 degrees

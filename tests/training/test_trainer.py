@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from rich.console import Console
 from spacy.tokens import Doc
 
 from cascade import storage
@@ -183,6 +186,21 @@ def test_every_evaluation_is_a_line(trainer: Make, tmp_path: Path, drawn: list[P
     assert drawn == [tmp_path / "curves.png"]
 
 
+def test_curves_that_cannot_be_written_leave_the_training_as_it_is(
+    trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(rows: object, path: Path) -> bool:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("cascade.training.run.draw_curves", full)
+    made = trainer(epochs=1, console=Console())
+    assert made.fit(tmp_path) == storage.read_meta(tmp_path / "best")["scores"]["dev"]
+    printed = capsys.readouterr().out
+    assert f"no curves drawn: cannot write {tmp_path / 'curves.png'}: No space left on device\n" in printed
+    saved = storage.load(tmp_path / "best").state_dict()
+    assert all(torch.equal(weight, saved[name]) for name, weight in made.model.state_dict().items())
+
+
 def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
     """Let the evaluations have these scores."""
     remaining = iter(scores)
@@ -248,6 +266,7 @@ def other_precision() -> Any:
 def test_bfloat16(
     trainer: Make, docs: MakeDocs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_precision: None
 ) -> None:
+    monkeypatch.setattr("cascade.training.device.has_bf16", lambda: True)
     corpora = [Corpus(train=docs(40), dev=docs(8, seed=1))]
     made = trainer(corpora=corpora, epochs=8, precision="bf16", optimizer=optimizers.Adam(rate=0.03))
     seen: set[tuple[bool, torch.dtype]] = set()
@@ -265,7 +284,22 @@ def test_bfloat16(
     assert scores["tag_acc"] > 0.95
 
 
-def test_another_precision_needs_another_process(trainer: Make, tmp_path: Path) -> None:
+def test_a_cpu_without_bfloat16_trains_in_float32_and_says_so(
+    trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cascade.training.device.has_bf16", lambda: False)
+    trainer(epochs=1, precision="bf16", console=Console()).fit(tmp_path / "asked")
+    assert capsys.readouterr().out.startswith("no bf16: this CPU does not have it, training goes on in float32\n")
+    trainer(epochs=1, console=Console()).fit(tmp_path / "plain")
+    assert "bf16" not in capsys.readouterr().out
+    best = "best/model.safetensors"
+    assert (tmp_path / "asked" / best).read_bytes() == (tmp_path / "plain" / best).read_bytes()
+
+
+def test_another_precision_needs_another_process(
+    trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cascade.training.device.has_bf16", lambda: True)
     trainer(epochs=1).fit(tmp_path / "first")
     with pytest.raises(TrainingError, match="one precision in a process"):
         trainer(epochs=1, precision="bf16").fit(tmp_path / "second")
