@@ -26,8 +26,8 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/cascade annotate \
-		"The committee that she chairs has not yet decided. It will vote on Monday." \
-		"Old trams rattle past the harbour, and gulls follow the last boat home."
+		"She has not yet decided. The committee will vote on Monday." \
+		"The old ferry crosses the harbour twice a day. Most visitors take the first boat home."
 
 test: $(STAMP)
 	$(PYTEST) -n 2

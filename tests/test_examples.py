@@ -27,7 +27,7 @@ needs_weights = pytest.mark.skipif(not WEIGHTS.is_dir(), reason="the weights of 
 PROMISES: dict[str, tuple[Sequence[str], bool]] = {
     "01_annotate.py": (
         (
-            r"^The committee that she chairs has not yet decided\.$",
+            r"^She has not yet decided\.$",
             r"^  vote +VERB +VB +[01]\.\d\d +--ROOT--> ROOT [01]\.\d\d$",
             r"^  the +DET +DT +[01]\.\d\d +--det--> harbour [01]\.\d\d$",
             r"^chunks: .*the harbour \(NP [01]\.\d\d\)",

@@ -41,7 +41,7 @@ def annotate(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME|DIR", help="A shipped pipeline, or a folder with a model or pipeline.")
+        str | None, typer.Option(metavar="NAME|DIR", help="A shipped pipeline, or a folder; en_cascade_sm by default.")
     ] = None,
     tasks: Annotated[
         str | None, typer.Option(metavar="A,B", help="Annotate these tasks only, and run only what they need.")

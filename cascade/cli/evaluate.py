@@ -59,14 +59,16 @@ def evaluate(
 ) -> None:
     """Score a pipeline on annotated files, by the keys of spaCy's Scorer.
 
-    CoNLL-U is read as documents of ten sentences. words_per_second comes from one pass of nlp.pipe over ready-made
+    CoNLL-U is read as documents of ten sentences; with gold sentences as documents of one, where nothing in the
+    pipeline divides documents (jmt). words_per_second comes from one pass of nlp.pipe over ready-made
     Docs without annotation, in one process and with the pipeline's own batch size.
     """
-    from cascade.cli.loading import give_sentences, load_pipeline
+    from cascade.cli.loading import divides_documents, give_sentences, load_pipeline
     from cascade.evaluation import evaluate_pipeline
 
     nlp = load_pipeline(model)
-    parts = {file: _read(file, reader, nlp) for file in files}
+    size = 10 if sentences is Boundaries.PREDICTED or divides_documents(nlp) else 1
+    parts = {file: _read(file, reader, nlp, size) for file in files}
     if sentences is Boundaries.GOLD:
         give_sentences(nlp)
     result = evaluate_pipeline(
@@ -92,8 +94,8 @@ def evaluate(
     write_json(report) if as_json else _print(report)
 
 
-def _read(file: str, reader: Reader | None, nlp: Language) -> list[Doc]:
-    return list(progress(read(file, reader or guess(file), nlp), f"reading {file}"))
+def _read(file: str, reader: Reader | None, nlp: Language, sentences: int) -> list[Doc]:
+    return list(progress(read(file, reader or guess(file), nlp, sentences=sentences), f"reading {file}"))
 
 
 def _describe(file: str, docs: list[Doc]) -> dict[str, Any]:

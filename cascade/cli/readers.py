@@ -48,15 +48,16 @@ def guess(file: str) -> Reader:
     return found
 
 
-def read(file: str, reader: Reader, nlp: Language) -> Iterator[Doc]:
+def read(file: str, reader: Reader, nlp: Language, *, sentences: int = 10) -> Iterator[Doc]:
     """Read a file.
 
     Args:
         file: Its path, for `docbin` also that of a folder, or a name of `cascade data list`.
-        reader: `conllu` makes documents of ten sentences; `conll2000` reads chunks; `entities` reads the word from the
-            first column and the entity from the last, `uner` as Universal NER has them; `sick` splits the pairs by the
+        reader: `conllu` makes documents of sentences; `conll2000` reads chunks; `entities` reads the word from the first
+            column and the entity from the last, `uner` as Universal NER has them; `sick` splits the pairs by the
             pipeline's tokenizer.
         nlp: The pipeline that gives the vocabulary.
+        sentences: Sentences per document of `conllu`.
 
     Raises:
         DataError: It cannot be read.
@@ -64,7 +65,7 @@ def read(file: str, reader: Reader, nlp: Language) -> Iterator[Doc]:
     from cascade.components import readers
 
     made = {
-        Reader.CONLLU: lambda: readers.conllu(file),
+        Reader.CONLLU: lambda: readers.conllu(file, sentences=sentences),
         Reader.CONLL2000: lambda: readers.columns(file),
         Reader.ENTITIES: lambda: readers.columns(file, into="ents"),
         Reader.UNER: lambda: readers.columns(file, into="ents", word=1, label=2, separator="\t", comments=True),

@@ -97,9 +97,13 @@ def picture(graph: Drawable, path: Path) -> Path:
     places = nx.multipartite_layout(plain, subset_key="depth", align="horizontal")
     figure = Figure(figsize=(2.5 + 1.6 * len(plain), 1.5 + 1.6 * len({y for _, y in places.values()})))
     axes = figure.add_subplot()
-    nx.draw_networkx(plain, places, ax=axes, node_color="#cfe2f3", node_size=3600, font_size=9, arrowsize=16)
+    # Curved, so that an edge that skips a layer does not run behind the nodes between.
+    curve = "arc3,rad=0.25"
+    nx.draw_networkx_nodes(plain, places, ax=axes, node_color="#cfe2f3", node_size=3600)
+    nx.draw_networkx_labels(plain, places, ax=axes, font_size=9)
+    nx.draw_networkx_edges(plain, places, ax=axes, arrowsize=16, node_size=3600, connectionstyle=curve)
     labels = nx.get_edge_attributes(plain, "kinds")
-    nx.draw_networkx_edge_labels(plain, places, labels, ax=axes, font_size=8)
+    nx.draw_networkx_edge_labels(plain, places, labels, ax=axes, font_size=8, connectionstyle=curve, rotate=False)
     axes.set_axis_off()
     axes.margins(0.2)
     figure.savefig(path, format="png", dpi=120, bbox_inches="tight")
