@@ -53,8 +53,8 @@ def read(file: str, reader: Reader, nlp: Language, *, sentences: int = 10) -> It
 
     Args:
         file: Its path, for `docbin` also that of a folder, or a name of `cascade data list`.
-        reader: `conllu` makes documents of sentences; `conll2000` reads chunks; `entities` reads the word from the first
-            column and the entity from the last, `uner` as Universal NER has them; `sick` splits the pairs by the
+        reader: `conllu` makes documents of sentences; `conll2000` reads chunks; `entities` reads the word from the
+            first column and the entity from the last, `uner` as Universal NER has them; `sick` splits the pairs by the
             pipeline's tokenizer.
         nlp: The pipeline that gives the vocabulary.
         sentences: Sentences per document of `conllu`.
