@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import cos, pi, sin
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,25 +86,22 @@ def dot(graph: Drawable) -> str:
 
 
 def picture(graph: Drawable, path: Path) -> Path:
-    """A PNG in layers of the topological order; needs matplotlib (the extra `plots`)."""
+    """A PNG, the first tasks at the bottom; needs matplotlib (the extra `plots`)."""
     from matplotlib.figure import Figure
 
     plain: Any = nx.DiGraph()
     plain.add_nodes_from(graph.order())
     plain.add_edges_from((u, d, {"kinds": kinds}) for u, d, kinds in _flows(graph))
-    for depth, names in enumerate(nx.topological_generations(plain)):
-        for name in names:
-            plain.nodes[name]["depth"] = depth
-    places = nx.multipartite_layout(plain, subset_key="depth", align="horizontal")
-    figure = Figure(figsize=(2.5 + 1.6 * len(plain), 1.5 + 1.6 * len({y for _, y in places.values()})))
+    # On a circle no edge runs behind a node; the tasks climb it on alternate sides.
+    heights = [pi * (i + 0.5) / len(plain) for i in range(len(plain))]
+    places = {n: ((-1) ** i * sin(h), -cos(h)) for i, (n, h) in enumerate(zip(plain, heights, strict=True))}
+    figure = Figure(figsize=(5 + 0.8 * len(plain), 4 + 0.8 * len(plain)))
     axes = figure.add_subplot()
-    # Curved, so that an edge that skips a layer does not run behind the nodes between.
-    curve = "arc3,rad=0.25"
-    nx.draw_networkx_nodes(plain, places, ax=axes, node_color="#cfe2f3", node_size=3600)
+    nx.draw_networkx_nodes(plain, places, ax=axes, node_color="#cfe2f3", node_size=2800)
     nx.draw_networkx_labels(plain, places, ax=axes, font_size=9)
-    nx.draw_networkx_edges(plain, places, ax=axes, arrowsize=16, node_size=3600, connectionstyle=curve)
+    nx.draw_networkx_edges(plain, places, ax=axes, arrowsize=16, node_size=2800)
     labels = nx.get_edge_attributes(plain, "kinds")
-    nx.draw_networkx_edge_labels(plain, places, labels, ax=axes, font_size=8, connectionstyle=curve, rotate=False)
+    nx.draw_networkx_edge_labels(plain, places, labels, ax=axes, font_size=8, label_pos=0.35)
     axes.set_axis_off()
     axes.margins(0.2)
     figure.savefig(path, format="png", dpi=120, bbox_inches="tight")
