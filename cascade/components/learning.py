@@ -11,7 +11,7 @@ from spacy.training import Example
 from torch import Tensor
 
 from cascade.components.alignment import aligned
-from cascade.data.batches import Batch
+from cascade.data.batches import Batch, read_targets
 from cascade.graph import Labels
 from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Output
@@ -45,8 +45,8 @@ def forward(module: CascadeModel, examples: Sequence[Example], tasks: Sequence[s
     """
     batch = module.batch([aligned(example) for example in examples], targets=module.graph.names())
     if given:
-        left = module.batch([example.predicted for example in examples], targets=given).targets
-        batch = replace(batch, targets={**batch.targets, **left})
+        left = read_targets([example.predicted for example in examples], map(module.task, given), batch.counts)
+        batch = replace(batch, targets={**batch.targets, **left}).to(module.device)
     known = [name for name in tasks if name in batch.targets]
     return Forward(batch, module(batch, known, given=given) if known else {}, known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -108,8 +108,21 @@ def collate(
         pairs=torch.as_tensor(np.stack([first, first + 1], axis=1)),
         features=features(words),
         counts=counts,
-        targets={t.name: gold for t in tasks if (gold := _gather(t, docs, counts[t.unit])) is not None},
+        targets=read_targets(docs, tasks, counts),
     )
+
+
+def read_targets(
+    docs: Sequence[Doc], tasks: Iterable[Targeted], counts: Mapping[Unit, Sequence[int]]
+) -> dict[str, dict[str, Tensor]]:
+    """Gold per task, as a `Batch` has it.
+
+    Args:
+        docs: The Docs.
+        tasks: Tasks whose targets are wanted.
+        counts: Rows of every unit, per Doc.
+    """
+    return {t.name: gold for t in tasks if (gold := _gather(t, docs, counts[t.unit])) is not None}
 
 
 def _rows(lengths: Sequence[int]) -> Rows:
