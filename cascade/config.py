@@ -61,7 +61,14 @@ class Shipped:
 def shipped() -> dict[str, Shipped]:
     """The shipped pipelines by name."""
     folders = sorted(path.parent for path in _pipelines().glob(f"*/{CONFIG}"))
-    return {folder.name: Shipped(folder.name, folder, _description(folder / CARD)) for folder in folders}
+    return {folder.name: Shipped(folder.name, folder, describe(folder / CARD)) for folder in folders}
+
+
+def describe(card: Path) -> str:
+    """The first paragraph of a model card under its title; empty where there is no card."""
+    text = card.read_text(encoding="utf8") if card.is_file() else ""
+    paragraphs = (block.strip() for block in text.split("\n\n"))
+    return next((" ".join(p.split()) for p in paragraphs if p and not p.startswith(("#", "---"))), "")
 
 
 def find(model: str | Path) -> Path:
@@ -149,13 +156,6 @@ def _pipelines() -> Path:
     """Inside the package where it is installed, beside it in a checkout."""
     inside = PACKAGE / "_pipelines"
     return inside if inside.is_dir() else PACKAGE.parent / "pipelines"
-
-
-def _description(card: Path) -> str:
-    """The first paragraph under the title."""
-    text = card.read_text(encoding="utf8") if card.is_file() else ""
-    paragraphs = (block.strip() for block in text.split("\n\n"))
-    return next((" ".join(p.split()) for p in paragraphs if p and not p.startswith(("#", "---"))), "")
 
 
 def _missing(model: str | Path, known: Mapping[str, Shipped]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from spacy.attrs import IS_SPACE
+from spacy.attrs import IS_SPACE, ORTH
 from spacy.lang.lex_attrs import is_space
 from spacy.tokens import Doc
 
@@ -34,10 +34,13 @@ def texts(doc: Doc) -> list[np.ndarray]:
     Returns:
         One array for an ordinary Doc, two for a sentence pair.
     """
-    words = np.flatnonzero(~spaces(doc))
-    if not is_pair(doc):
-        return [words]
-    return [words[(words >= span.start) & (words < span.end)] for span in doc.spans[PAIR]]
+    return _texts(doc, spaces(doc))
+
+
+def words(doc: Doc) -> list[list[str]]:
+    """The words of the texts that an encoder reads."""
+    forms, strings = doc.to_array(ORTH), doc.vocab.strings
+    return [[strings[form] for form in forms[text].tolist()] for text in texts(doc)]
 
 
 def spaces(doc: Doc) -> np.ndarray:
@@ -57,8 +60,7 @@ def is_pair(doc: Doc) -> bool:
 
 def tokens(doc: Doc) -> np.ndarray:
     """Indices of the tokens that token tasks see, in the order of their rows. Shape: [rows]."""
-    found = texts(doc)
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    return _tokens(doc, spaces(doc))
 
 
 def write(doc: Doc, attribute: int, values: np.ndarray, *, space: int | np.ndarray = 0, overwrite: bool = True) -> None:
@@ -72,9 +74,9 @@ def write(doc: Doc, attribute: int, values: np.ndarray, *, space: int | np.ndarr
         overwrite: Whether values that are set already are replaced.
     """
     before: np.ndarray = doc.to_array(attribute)
-    after = before.copy()
-    after[spaces(doc)] = space
-    after[tokens(doc)] = values
+    after, blank = before.copy(), spaces(doc)
+    after[blank] = space
+    after[_tokens(doc, blank)] = values
     assign(doc, [attribute], after if overwrite else np.where(before != 0, before, after))
 
 
@@ -103,3 +105,15 @@ def lookup(numbers: np.ndarray, value: Callable[[int], int]) -> np.ndarray:
     listed = numbers.tolist()
     values = {number: value(number) for number in set(listed)}
     return np.array([values[number] for number in listed], dtype=np.uint64)
+
+
+def _texts(doc: Doc, blank: np.ndarray) -> list[np.ndarray]:
+    places = np.flatnonzero(~blank)
+    if not is_pair(doc):
+        return [places]
+    return [places[(places >= span.start) & (places < span.end)] for span in doc.spans[PAIR]]
+
+
+def _tokens(doc: Doc, blank: np.ndarray) -> np.ndarray:
+    found = _texts(doc, blank)
+    return found[0] if len(found) == 1 else np.concatenate(found)

@@ -5,7 +5,7 @@
     ├── ConfigError     a config, a name or a folder that does not resolve
     ├── DataError       a file that cannot be read as what it should be
     ├── ModelError      weights or a saved model that do not fit
-    ├── LabelError      a label that a task does not know
+    ├── LabelError      a label that a task does not know or cannot use, or no label at all
     └── TrainingError   a training run that cannot start or go on
 
 A message says what is wrong and where, what was expected, what came, and how to mend it.
@@ -56,8 +56,8 @@ class ModelError(CascadeError):
     """Weights or a saved model that do not fit."""
 
 
-class LabelError(CascadeError):
-    """A label that a task does not know."""
+class LabelError(CascadeError, ValueError):
+    """A label that a task does not know or cannot use, or no label at all; a `ValueError`, as spaCy's pipes raise."""
 
 
 class TrainingError(CascadeError):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cascade import docs as documents
 from cascade.data.batches import UNITS, Batch, collate
-from cascade.errors import GraphError, ModelError
+from cascade.errors import GraphError, LabelError, ModelError
 from cascade.graph import Candidates, TaskGraph, arrival_unit
 from cascade.nn.ascent import Ascent
 from cascade.nn.decoders.base import Output
@@ -23,6 +23,7 @@ from cascade.nn.edges import Distributions
 from cascade.nn.encoders.base import Encoder
 from cascade.nn.layout import Layout
 from cascade.nn.node import Link, NodeModule, Upstream
+from cascade.nn.precision import Precision, reduced
 from cascade.tasks.base import Predictions, Task
 
 
@@ -73,7 +74,8 @@ class CascadeModel(nn.Module):
             labels: Labels by task, instead of those that the Docs have.
 
         Raises:
-            GraphError: A task finds no label, or widths do not fit.
+            LabelError: A task finds no label, or its labels do not fit.
+            GraphError: Widths do not fit.
             ModelError: It has been initialized before.
         """
         if self.initialized:
@@ -82,9 +84,8 @@ class CascadeModel(nn.Module):
         found = {name: tuple(given.get(name) or self.task(name).labels(docs)) for name in self.graph.names()}
         missing = [name for name, values in found.items() if not values]
         if missing:
-            raise GraphError(
-                [f"task {n!r} finds no label in {len(docs)} Docs: none has gold for it, or too little" for n in missing]
-            )
+            problem = f"finds no label in {len(docs)} Docs: none has gold for it, or too little"
+            raise LabelError("\n".join(f"task {name!r} {problem}" for name in missing))
         self.build(found)
         self.lang = next((doc.vocab.lang for doc in docs), "") or self.lang
         self.encoder.prepare([doc[int(i)].text for i in text] for doc in docs for text in documents.texts(doc))
@@ -193,7 +194,12 @@ class CascadeModel(nn.Module):
             return {name: self.task(name).loss(outputs[name].float(), batch.targets[name]) for name in wanted}
 
     def predict(
-        self, docs: Sequence[Doc], *, tasks: Iterable[str] | None = None, given: Iterable[str] = ()
+        self,
+        docs: Sequence[Doc],
+        *,
+        tasks: Iterable[str] | None = None,
+        given: Iterable[str] = (),
+        precision: Precision = "no",
     ) -> list[dict[str, Predictions]]:
         """Predict without changing any Doc.
 
@@ -201,6 +207,7 @@ class CascadeModel(nn.Module):
             docs: The Docs; any may be empty.
             tasks: Names; all tasks when None.
             given: Tasks that are not predicted: what the Docs are annotated with takes their place.
+            precision: Of the forward pass; see `Precision`.
 
         Returns:
             Predictions by task, for every Doc.
@@ -217,7 +224,7 @@ class CascadeModel(nn.Module):
             for label in task.labels(docs):
                 task.require(label)
         batch = self.batch(docs, targets=read)
-        with self._evaluating(), torch.inference_mode():
+        with self._evaluating(), torch.inference_mode(), reduced(precision, self.device):
             outputs = self(batch, wanted, given=given)
             decoded = {name: self.task(name).decode(outputs[name]) for name in wanted}
         cut = {

@@ -149,8 +149,15 @@ def place(file: str) -> str:
 
 
 def readers(config: Mapping[str, Any], split: str) -> list[Mapping[str, Any]]:
-    corpus = config["corpora"][split]
-    return list(corpus["parts"].values()) if "parts" in corpus else [corpus]
+    return list(files(config["corpora"][split]))
+
+
+def files(corpus: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The readers of files, those of nested corpora among them."""
+    if "parts" not in corpus:
+        yield corpus
+    for part in corpus.get("parts", {}).values():
+        yield from files(part)
 
 
 def share(reader: Mapping[str, Any]) -> tuple[float, float]:
@@ -223,6 +230,19 @@ begin = 0.9
 """
 
 
+NESTED = """
+[corpora.train.parts.more]
+@readers = "cascade.Corpora.v1"
+
+[corpora.train.parts.more.parts]
+
+[corpora.train.parts.more.parts.treebank]
+@readers = "cascade.Conllu.v1"
+path = ${paths.dev}
+
+"""
+
+
 def config_of(text: str) -> Config:
     return Config().from_str(text)
 
@@ -258,6 +278,7 @@ def test_no_config_reads_a_test_file(make: Callable[[], Config]) -> None:
         ("begin = 0.9\n", "\n"),
         ("begin = 0.9\n", "end = 0.1\n"),
         ("sentences = 10\nbegin", "sentences = 1\nbegin"),
+        ("[corpora.dev]", NESTED + "[corpora.dev]"),
         ("[paths]", '[training]\ndev_corpus = "corpora.train"\n\n[paths]'),
         ("[paths]", '[initialize]\nvectors = "vectors/test"\n\n[paths]'),
     ],

@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from torch import Tensor
 
-from cascade.errors import GraphError, ModelError
+from cascade.errors import GraphError, LabelError, ModelError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Mix, Recurrent, Segments, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Embedding
@@ -116,9 +116,9 @@ def test_labels_may_be_given(docs: list[Doc]) -> None:
 
 def test_a_task_without_labels_is_an_error_for_all_such_tasks_at_once() -> None:
     model = CascadeModel(graph_of(tagging(), Parsing("parse", hidden=4), Sentences("sents")))
-    with pytest.raises(GraphError) as error:
+    with pytest.raises(LabelError) as error:
         model.initialize([sentence("no", "gold")])
-    assert [problem.split()[1] for problem in error.value.problems] == ["'tag'", "'parse'"]
+    assert [problem.split()[1] for problem in str(error.value).splitlines()] == ["'tag'", "'parse'"]
     assert not model.initialized
 
 

@@ -129,9 +129,9 @@ class Watch:
         encoder: Any = model.encoder
         features, embed, step = encoder.features, encoder.embed, encoder.step
 
-        def watched_features(texts: Sequence[Sequence[str]]) -> Any:
+        def watched_features(texts: Sequence[Sequence[str]], pairs: Sequence[int]) -> Any:
             self.featured.append(texts)
-            return features(texts)
+            return features(texts, pairs)
 
         encoder.features = watched_features
         encoder.embed = lambda found, rows: self._note(embed(found, rows))
@@ -326,6 +326,7 @@ def test_a_differentiable_edge_alone_carries_gradient_and_matters(
 @pytest.mark.parametrize("edge", STIFF, ids=lambda edge: edge.describe())
 @pytest.mark.parametrize("up", UPSTREAM)
 def test_a_cut_edge_carries_no_gradient_and_matters(up: str, edge: Edge, docs: list[Doc]) -> None:
+    docs = [doc for doc in docs if len(doc) > 1]  # a single token has no gold boundary, and a prediction in its place
     model = model_of(graph_of(UPSTREAM[up](), DOWNSTREAM["tag"](), down={"up": [edge]}), docs)
     assert not upstream_gradient(model, docs)
     check_ablation(model, docs)

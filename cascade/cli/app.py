@@ -16,6 +16,7 @@ from cascade.cli.evaluate import evaluate
 from cascade.cli.graph import graph
 from cascade.cli.models import models
 from cascade.cli.overrides import EXTRA
+from cascade.cli.package import package
 from cascade.cli.train import train
 from cascade.errors import CascadeError
 
@@ -55,5 +56,6 @@ app.command(context_settings=EXTRA)(train)
 app.command(context_settings=EXTRA)(check)
 app.command()(evaluate)
 app.command()(graph)
+app.command()(package)
 app.command()(models)
 app.add_typer(data, name="data")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,27 @@ class Reader(StrEnum):
     CONLL2000 = "conll2000"
     ENTITIES = "entities"
     UNER = "uner"
+    BTC = "btc"
+    CONLL04 = "conll04"
+    WNUT17 = "wnut17"
     SICK = "sick"
     DOCBIN = "docbin"
 
 
 _SUFFIXES = {".conllu": Reader.CONLLU, ".conllu.gz": Reader.CONLLU, ".spacy": Reader.DOCBIN, ".iob2": Reader.UNER}
-_DATASETS = {"ewt": Reader.CONLLU, "conll2000": Reader.CONLL2000, "sick": Reader.SICK}
+_DATASETS = {
+    "ewt": Reader.CONLLU,
+    **{r.value: r for r in (Reader.CONLL2000, Reader.UNER, Reader.BTC, Reader.CONLL04, Reader.WNUT17, Reader.SICK)},
+}
+_CONLL04_LABELS = {"Peop": "PER", "Loc": "LOC", "Org": "ORG", "Other": None}
+_WNUT17_LABELS = {
+    "person": "PER",
+    "location": "LOC",
+    "corporation": "ORG",
+    "group": "ORG",
+    "product": None,
+    "creative-work": None,
+}
 
 
 def guess(file: str) -> Reader:
@@ -53,22 +69,27 @@ def read(file: str, reader: Reader, nlp: Language, *, sentences: int = 10) -> It
 
     Args:
         file: Its path, for `docbin` also that of a folder, or a name of `cascade data list`.
-        reader: `conllu` makes documents of sentences; `conll2000` reads chunks; `entities` reads the word from the
-            first column and the entity from the last, `uner` as Universal NER has them; `sick` splits the pairs by the
-            pipeline's tokenizer.
+        reader: `conllu` and `uner` (Universal NER) make documents of sentences; `conll2000` reads chunks; `entities`
+            reads the word from the first column and the entity from the last; `btc`, `conll04` and `wnut17` read PER,
+            LOC and ORG of these sets, with what they call otherwise renamed, and tokens of their other labels without
+            annotation; `sick` splits the pairs by the pipeline's tokenizer.
         nlp: The pipeline that gives the vocabulary.
-        sentences: Sentences per document of `conllu`.
+        sentences: Sentences per document of `conllu` and `uner`.
 
     Raises:
         DataError: It cannot be read.
     """
     from cascade.components import readers
 
+    entities = partial(readers.columns, file, into="ents", separator="\t")
     made = {
         Reader.CONLLU: lambda: readers.conllu(file, sentences=sentences),
         Reader.CONLL2000: lambda: readers.columns(file),
         Reader.ENTITIES: lambda: readers.columns(file, into="ents"),
-        Reader.UNER: lambda: readers.columns(file, into="ents", word=1, label=2, separator="\t", comments=True),
+        Reader.UNER: lambda: entities(word=1, label=2, comments=True, sentences=sentences),
+        Reader.BTC: lambda: entities(boundaries=False, skip_malformed=True),
+        Reader.CONLL04: lambda: entities(word=1, label=2, comments=True, label_map=_CONLL04_LABELS),
+        Reader.WNUT17: lambda: entities(boundaries=False, label_map=_WNUT17_LABELS),
         Reader.SICK: lambda: readers.sick(file),
         Reader.DOCBIN: lambda: readers.docbin(file),
     }

@@ -14,6 +14,7 @@ from cascade.config import find
 from cascade.errors import ConfigError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
+from cascade.nn.precision import Precision
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "model": None,
@@ -22,7 +23,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "given": [],
     "overwrite": True,
     "device": None,
-    "words": 4000,
+    "words": 8000,
+    "precision": "bf16",
     "scorer": {"@scorers": "cascade.Scorer.v1"},
 }
 PROBABILITIES = "doc._.cascade"
@@ -39,6 +41,7 @@ def make_cascade(
     overwrite: bool,
     device: str | None,
     words: int,
+    precision: Precision,
     scorer: Scorer | None,
 ) -> CascadePipe:
     """Make a pipe for any graph.
@@ -54,6 +57,7 @@ def make_cascade(
         overwrite: See `CascadePipe`.
         device: See `CascadePipe`.
         words: See `CascadePipe`.
+        precision: See `CascadePipe`.
         scorer: See `CascadePipe`.
 
     Raises:
@@ -77,6 +81,7 @@ def make_cascade(
         overwrite=overwrite,
         device=device,
         words=words,
+        precision=precision,
         pretrained=model is not None,
         scorer=scorer,
     )
@@ -116,6 +121,7 @@ SENTENCE_PARTS = ["sents_p", "sents_r"]
 TREES = ["token.head", "token.dep"]
 TREE_PARTS = ["dep_uas", "dep_las_per_type"]
 CHUNK_PARTS = ["chunk_p", "chunk_r", "chunk_per_type"]
+ENTITY_PARTS = ["ents_p", "ents_r", "ents_per_type"]
 
 _register(
     "en_cascade_sm",
@@ -125,16 +131,24 @@ _register(
     others=[*SENTENCE_PARTS, *CHUNK_PARTS, *TREE_PARTS],
 )
 _register(
+    "en_cascade_md",
+    model=None,
+    assigns=[*SENTENCES, *MORPHOLOGY, "doc.spans", "doc.ents", *TREES],
+    scores=["sents_f", *MORPHOLOGY_SCORES, "chunk_f", "ents_f", "dep_las"],
+    others=[*SENTENCE_PARTS, *CHUNK_PARTS, *ENTITY_PARTS, *TREE_PARTS],
+)
+_register(
     "cascade_ud",
     model=None,
     assigns=[*SENTENCES, *MORPHOLOGY, *TREES],
     scores=["sents_f", *MORPHOLOGY_SCORES, "dep_las"],
     others=[*SENTENCE_PARTS, *TREE_PARTS],
 )
-_register(
-    "cascade_jmt",
-    model=None,
-    assigns=["token.tag", "doc.spans", *TREES, "doc.cats"],
-    scores=["tag_acc", "chunk_f", "dep_las", "relatedness_pearson", "entailment_acc"],
-    others=[*CHUNK_PARTS, *TREE_PARTS, "relatedness_mse", "relatedness_spearman"],
-)
+for many in ("cascade_jmt", "cascade_jmt_md"):
+    _register(
+        many,
+        model=None,
+        assigns=["token.tag", "doc.spans", *TREES, "doc.cats"],
+        scores=["tag_acc", "chunk_f", "dep_las", "relatedness_pearson", "entailment_acc"],
+        others=[*CHUNK_PARTS, *TREE_PARTS, "relatedness_mse", "relatedness_spearman"],
+    )

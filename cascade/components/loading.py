@@ -23,7 +23,7 @@ def load(model: str | Path, *, name: str = "cascade", **config: Any) -> Language
     Args:
         model: Name of a shipped pipeline, a model folder, or what `spacy.load` takes: a folder or an installed package.
         name: The component's name, where the pipeline is made for it.
-        config: Settings of the component: `tasks`, `given`, `overwrite`, `device`, `words`.
+        config: Settings of the component: `tasks`, `given`, `overwrite`, `device`, `words`, `precision`.
 
     Returns:
         The pipeline: the saved one where it is spaCy's, else a blank one of the model's language with the model in it.
@@ -34,8 +34,22 @@ def load(model: str | Path, *, name: str = "cascade", **config: Any) -> Language
     """
     if (Path(model) / META).is_file() or _is_package(str(model)):
         return spacy.load(model, config={"components": {name: config}} if config else {})
-    folder = find(model)
-    nlp = _blank(folder)
+    return assemble(model, name=name, **config)
+
+
+def assemble(model: str | Path, *, name: str = "cascade", **config: Any) -> Language:
+    """Make a pipeline of a model: a blank one of its language, with the model in it.
+
+    Args:
+        model: Name of a shipped pipeline, or a model folder.
+        name: The component's name.
+        config: See `load`.
+
+    Raises:
+        ConfigError: There is no such model; the message lists what there is.
+        ModelError: It cannot be read, or spaCy does not know its language.
+    """
+    nlp = _blank(find(model))
     factory = str(model) if nlp.has_factory(str(model)) else "cascade"
     nlp.add_pipe(factory, name=name, config={"model": str(model), **config})
     return nlp

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +27,8 @@ from cascade.components.shim import CascadeShim
 from cascade.data.batches import by_length
 from cascade.errors import ConfigError, ModelError
 from cascade.model import CascadeModel
-from cascade.tasks import Lemmas, Predictions
+from cascade.nn.precision import Precision
+from cascade.tasks import Predictions
 
 Losses = dict[str, float]
 BatchLoss = Callable[[list[Example]], Tensor]
@@ -46,6 +46,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         overwrite: Whether annotation that is there already is replaced.
         device: A torch device; that of spaCy's current `ops` when None.
         words: Words per batch, padding among them.
+        precision: Of prediction; with `bf16`, probabilities change in their third digit with the Docs of a batch.
         pretrained: Whether the weights come from a saved model, so that `initialize` keeps them.
         scorer: The scorer; see `cascade.components.scorers`.
 
@@ -63,7 +64,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         given: Sequence[str] = (),
         overwrite: bool = True,
         device: str | None = None,
-        words: int = 4000,
+        words: int = 8000,
+        precision: Precision = "bf16",
         pretrained: bool = False,
         scorer: Scorer | None = score,
     ) -> None:
@@ -73,8 +75,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         self.name = name
         made = {"tasks": None if tasks is None else list(tasks), "given": list(given)}
         self.cfg: dict[str, Any] = {"labels": {}, **made, "made": made}
-        self.overwrite, self.device, self.words, self.pretrained = overwrite, device, words, pretrained
-        self.scorer = scorer
+        self.overwrite, self.device, self.words, self.precision = overwrite, device, words, precision
+        self.pretrained, self.scorer = pretrained, scorer
         self._rehearsal_model: Model[Any, Any] | None = None
         self._settle()
 
@@ -102,9 +104,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
 
     @tasks.setter
     def tasks(self, names: Iterable[str] | None) -> None:
-        wanted = None if names is None else list(names)
-        self._require_tasks(wanted or ())
-        self.cfg["tasks"] = wanted
+        self.cfg["tasks"] = None if names is None else self._require_tasks(names)
 
     @property
     def given(self) -> list[str]:
@@ -113,28 +113,25 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
 
     @given.setter
     def given(self, names: Iterable[str]) -> None:
-        wanted = list(names)
-        self._require_tasks(wanted)
-        self.cfg["given"] = wanted
+        self.cfg["given"] = self._require_tasks(names)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of all tasks, sorted; without edit trees, which nobody can read."""
-        named = (v for name, v in self.label_data.items() if not isinstance(self.module.task(name), Lemmas))
-        return tuple(sorted(set(chain.from_iterable(named))))
+        """The labels of all tasks as people call them (see `Task.readable`), sorted."""
+        return tuple(sorted(set[str]().union(*map(self._names, self.label_data))))
 
     @property
     def label_data(self) -> dict[str, list[str]]:
         """Labels by task, as `initialize(labels=...)` takes them."""
         if self.shim.module is not None and self.module.initialized:
             return {name: list(labels) for name, labels in self.module.labels.items()}
-        return {name: list(labels) for name, labels in self.cfg["labels"].items()}
+        return {name: list(self.module.task(name).extended((), added)) for name, added in self.cfg["labels"].items()}
 
     def add_label(self, label: str, task: str | None = None) -> int:
         """Add a label before the pipe is initialized.
 
         Args:
-            label: The label.
+            label: The label, such as that of an entity; see `Task.readable`.
             task: The task that gets it; may be left out where the graph has one task only.
 
         Returns:
@@ -143,6 +140,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         Raises:
             ValueError: The label is no text.
             LabelError: The pipe is initialized, so that its output layers have their sizes.
+            NotImplementedError: The task has labels of its own.
             ConfigError: The task is not named, or there is none of that name.
         """
         if not isinstance(label, str):
@@ -152,9 +150,10 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             if label in self.labels:
                 return 0
             raise ConfigError(f"which task gets the label {label!r}? add_label({label!r}, task=...) with {names}")
-        name = names[0] if task is None else task
-        self._require_tasks([name])
-        if label in self.label_data.get(name, ()):
+        (name,) = self._require_tasks([names[0] if task is None else task])
+        if not self.module.task(name).extensible:
+            raise NotImplementedError(f"task {name!r} takes no label {label!r}: it has labels of its own")
+        if label in self._names(name):
             return 0
         if self.module.initialized:
             self.module.task(name).require(label)
@@ -177,7 +176,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         docs, module, tasks = list(docs), self.module, self.tasks
         predictions: list[dict[str, Predictions]] = [{} for _ in docs]
         for places in by_length(docs, self.words):
-            found = module.predict([docs[i] for i in places], tasks=tasks, given=self.given)
+            batch = [docs[i] for i in places]
+            found = module.predict(batch, tasks=tasks, given=self.given, precision=self.precision)
             for i, prediction in zip(places, found, strict=True):
                 predictions[i] = prediction
         return predictions
@@ -212,8 +212,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             labels: Labels by task, as in `label_data`, instead of those of the examples.
 
         Raises:
-            GraphError: A task finds no label, or widths do not fit.
-            LabelError: The weights are kept and do not know a label.
+            LabelError: A task finds no label, or the weights are kept and do not know one.
+            GraphError: Widths do not fit.
             ConfigError: `labels` names no task of the graph.
         """
         validate_get_examples(get_examples, "CascadePipe.initialize")
@@ -226,9 +226,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         fresh = CascadeModel(self.module.graph)
         docs = [example.reference for example in get_examples()]
         for name, added in self.cfg["labels"].items():
-            found = fresh.task(name).labels(docs)
-            if not set(added) <= set(found):
-                given = {name: sorted({*found, *added}), **given}
+            task = fresh.task(name)
+            given = {name: list(task.extended(task.labels(docs), added)), **given}
         self.shim.module = fresh.initialize(docs, labels=given)
         self._settle()
 
@@ -296,7 +295,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         if self.scorer is None:
             return {}
         tasks = [self.module.task(name) for name in self.tasks]
-        return self.scorer(examples, **{**kwargs, "tasks": tasks})
+        return self.scorer(examples, **{"labels": self.labels, **kwargs, "tasks": tasks})
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save to a folder that is a model folder too; see `cascade.storage`.
@@ -370,11 +369,15 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             self._require_tasks([*(self.cfg["tasks"] or ()), *self.given])
             self.module.to(self.device or get_torch_default_device())
 
-    def _require_tasks(self, names: Iterable[str]) -> None:
-        known = self.module.graph.names()
+    def _names(self, name: str) -> Iterable[str]:
+        return self.module.task(name).readable if self.module.initialized else self.cfg["labels"].get(name, ())
+
+    def _require_tasks(self, names: Iterable[str]) -> list[str]:
+        names, known = list(names), self.module.graph.names()
         strangers = [name for name in names if name not in known]
         if strangers:
             raise ConfigError(f"the pipe {self.name!r} has no task {', '.join(strangers)}: it has {', '.join(known)}")
+        return names
 
     def _learn(self, examples: Iterable[Example], get_loss: BatchLoss, *, sgd: Any, losses: Losses | None) -> Losses:
         losses = {} if losses is None else losses

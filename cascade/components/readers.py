@@ -107,6 +107,8 @@ def columns(
     comments: bool = False,
     label_map: dict[str, str | None] | None = None,
     sentences: int = 1,
+    boundaries: bool = True,
+    skip_malformed: bool = False,
     begin: float = 0.0,
     end: float = 1.0,
 ) -> Reader:
@@ -119,9 +121,11 @@ def columns(
         label: Column of the segment tags.
         tag: Column of gold part-of-speech tags.
         separator: What stands between columns; None for any white space.
-        comments: Whether lines that start with `#` are comments.
-        label_map: Renames labels.
+        comments: Whether lines that start with `#` are comments, which also end a sentence.
+        label_map: Renames labels; `"O"` makes them outside, null leaves their tokens without annotation.
         sentences: Sentences per Doc.
+        boundaries: Whether sentence starts are gold; false for tweets, which may hold several sentences.
+        skip_malformed: Whether lines that cannot be read are left out, with one warning that counts them.
         begin: See `Reader`.
         end: See `Reader`.
     """
@@ -139,6 +143,8 @@ def columns(
             comments=comments,
             label_map=label_map,
             sentences=sentences,
+            boundaries=boundaries,
+            skip_malformed=skip_malformed,
         )
 
     return Reader(read=read, begin=begin, end=end)

@@ -78,19 +78,19 @@ class Batch:
 
 def collate(
     docs: Sequence[Doc],
-    features: Callable[[list[list[str]]], Mapping[str, Tensor]],
+    features: Callable[[list[list[str]], list[int]], Mapping[str, Tensor]],
     tasks: Sequence[Targeted] = (),
 ) -> Batch:
     """Make a batch.
 
     Args:
         docs: The Docs; any may be empty.
-        features: The encoder's own view of the texts.
+        features: The encoder's own view of the texts, and of the places of the first texts of pairs.
         tasks: Tasks whose targets are wanted.
     """
-    places = [[text.tolist() for text in documents.texts(doc)] for doc in docs]
-    words = [[doc[i].text for i in text] for doc, texts in zip(docs, places, strict=True) for text in texts]
-    per_doc = [len(texts) for texts in places]
+    texts = [documents.words(doc) for doc in docs]
+    words = [text for own in texts for text in own]
+    per_doc = [len(own) for own in texts]
     pairs = [n - 1 for n in per_doc]
     first = np.cumsum([0, *per_doc], dtype=np.int64)[:-1][np.array(pairs, dtype=bool)]
     rows: dict[Unit, Rows] = {
@@ -99,14 +99,14 @@ def collate(
         "pair": _rows(pairs),
     }
     counts: dict[Unit, list[int]] = {
-        "token": [sum(map(len, texts)) for texts in places],
+        "token": [sum(map(len, own)) for own in texts],
         "text": per_doc,
         "pair": pairs,
     }
     return Batch(
         rows=rows,
         pairs=torch.as_tensor(np.stack([first, first + 1], axis=1)),
-        features=features(words),
+        features=features(words, first.tolist()),
         counts=counts,
         targets=read_targets(docs, tasks, counts),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from cascade.nn.precision import lowered
 from cascade.nn.rows import Rows
 
 
@@ -43,20 +44,20 @@ class BiLSTM(nn.Module):
         """
         if len(rows) == 0:
             return states.new_zeros(0, self.width)
-        parts = [(places, self._run(states[places], part)) for places, part in rows.buckets]
-        places, ran = torch.cat([p for p, _ in parts]), torch.cat([r for _, r in parts])
-        return ran.new_empty(ran.shape).index_copy(0, places, ran)
-
-    def _run(self, states: Tensor, rows: Rows) -> Tensor:
-        place = torch.arange(rows.longest, device=states.device)
-        mirror = (rows.lengths[:, None] - 1 - place).clamp(min=0)[..., None]
-        padded = rows.pad(states)
+        straight = torch.arange(len(rows), device=states.device)
         for i, (ahead, back) in enumerate(zip(self.ahead, self.back, strict=True)):
-            padded = padded if i == 0 else self.dropout(padded)
-            onward, _ = ahead(padded)
-            mirrored, _ = back(padded.gather(1, mirror.expand(-1, -1, padded.shape[-1])))
-            padded = torch.cat([onward, mirrored.gather(1, mirror.expand(-1, -1, mirrored.shape[-1]))], dim=-1)
-        return rows.flatten(padded).float()
+            states = lowered(states if i == 0 else self.dropout(states))
+            states = torch.cat([_run(ahead, states, rows, straight), _run(back, states, rows, rows.mirror)], dim=1)
+        return states.float()
+
+
+def _run(lstm: nn.Module, states: Tensor, rows: Rows, order: Tensor) -> Tensor:
+    """Run a layer in one direction; `order` names the row to be read at the place of each row."""
+    ran = []
+    for grid in rows.grids:
+        cells = order[grid.cells]
+        ran.append(lstm(states.index_select(0, cells.flatten()).view(*cells.shape, -1))[0].flatten(0, 1))
+    return torch.cat(ran).index_select(0, rows.gridded[order])
 
 
 def _initialize(name: str, parameter: nn.Parameter) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,8 +13,48 @@ from torch import Tensor
 MISSING = -1_000_000
 """What stands in targets where a Doc has no gold; also the `ignore_index` of every loss."""
 
-SHORT = 8
-"""Groups of up to so many rows are padded together."""
+SHORT = 4
+"""Groups of up to so many rows are laid out together."""
+
+STRETCH = 1.5
+"""How much longer the longest group of a grid may be than its shortest."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Groups of like length, side by side.
+
+    Args:
+        groups: Their numbers. Shape: [groups of the grid].
+        cells: Which row stands at each place of each group; a shorter group repeats its last row. Shape: [groups of the
+            grid, longest of them].
+    """
+
+    groups: Tensor
+    cells: Tensor
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Rows in the order in which chains of all groups take them, one row of every group that has one at a time.
+
+    Args:
+        order: The rows by their position in the group; at one position, those of the longest group first. Shape: [n].
+        inverse: Where each row stands in `order`. Shape: [n].
+        sizes: Rows at each position, never more than at the one before.
+    """
+
+    order: Tensor
+    inverse: Tensor
+    sizes: list[int]
+
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Flat values by position. Shapes: [n, ...] to [rows at the position, ...] each."""
+        return torch.split(values.index_select(0, self.order), self.sizes)
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """Undo `split`."""
+        return torch.cat(list(parts)).index_select(0, self.inverse)
 
 
 @dataclass(frozen=True)
@@ -55,6 +97,16 @@ class Rows:
         return self._groups[2]
 
     @cached_property
+    def first(self) -> Tensor:
+        """The first row of every group. Shape: [groups]."""
+        return self.last - self.lengths + 1
+
+    @cached_property
+    def last(self) -> Tensor:
+        """The last row of every group. Shape: [groups]."""
+        return self.lengths.cumsum(0) - 1
+
+    @cached_property
     def longest(self) -> int:
         """Rows of the longest group; 0 when there are no rows."""
         return int(self.lengths.max()) if len(self) else 0
@@ -64,6 +116,10 @@ class Rows:
         """Which cells of the padded form are rows. Shape: [groups, longest], bool."""
         places = torch.arange(self.longest, device=self.parent.device)
         return places < self.lengths[:, None]
+
+    @cached_property
+    def _cells(self) -> Tensor:
+        return self.group * self.longest + self.position
 
     def pad(self, values: Tensor, fill: float = 0.0) -> Tensor:
         """Lay flat rows out by group.
@@ -75,9 +131,8 @@ class Rows:
         Returns:
             Shape: [groups, longest, ...].
         """
-        padded = values.new_full((len(self.lengths), self.longest, *values.shape[1:]), fill)
-        padded[self.group, self.position] = values
-        return padded
+        cells = values.new_full((len(self.lengths) * self.longest, *values.shape[1:]), fill)
+        return cells.index_copy(0, self._cells, values).view(len(self.lengths), self.longest, *values.shape[1:])
 
     def flatten(self, padded: Tensor) -> Tensor:
         """Undo `pad`.
@@ -88,22 +143,51 @@ class Rows:
         Returns:
             Shape: [n, ...].
         """
-        return padded[self.group, self.position]
+        return padded.flatten(0, 1).index_select(0, self._cells)
 
     @cached_property
-    def buckets(self) -> list[tuple[Tensor, Rows]]:
-        """The rows in parts of groups of like length, each part with the places of its rows here.
+    def mirror(self) -> Tensor:
+        """The row that stands at each row's place when its group is read backwards. Shape: [n]."""
+        return (self.first + self.last)[self.group] - torch.arange(len(self), device=self.parent.device)
 
-        Padding a part at most doubles it (or fills it up to `SHORT` rows a group), however unlike the lengths are.
+    @cached_property
+    def grids(self) -> list[Grid]:
+        """All groups in grids of little padding: a grid's longest group is at most `STRETCH` times its shortest."""
+        if not len(self):
+            return []
+        kinds = ((self.longest / self.lengths.clamp(min=SHORT)).log() / math.log(STRETCH)).long()
+        grids = []
+        for kind in sorted(set(kinds.tolist())):
+            groups = (kinds == kind).nonzero().squeeze(1)
+            places = torch.arange(int(self.lengths[groups].max()), device=self.parent.device)
+            grids.append(Grid(groups, torch.minimum(self.first[groups, None] + places, self.last[groups, None])))
+        return grids
+
+    @cached_property
+    def gridded(self) -> Tensor:
+        """Where each row stands among the cells of all grids, one grid after another. Shape: [n]."""
+        starts = torch.empty_like(self.lengths)
+        total = 0
+        for grid in self.grids:
+            rows, columns = grid.cells.shape
+            starts[grid.groups] = total + columns * torch.arange(rows, device=starts.device)
+            total += rows * columns
+        return starts[self.group] + self.position
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The rows in the order in which chains take them."""
+        ranks = self.lengths.argsort(descending=True).argsort()
+        order = (self.position * len(ranks) + ranks[self.group]).argsort()
+        return Steps(order=order, inverse=order.argsort(), sizes=self.position.bincount().tolist())
+
+    def only(self, keep: Tensor) -> Rows:
+        """Some of the rows.
+
+        Args:
+            keep: Shape: [n], bool.
         """
-        if self.longest <= SHORT:
-            return [(torch.arange(len(self), device=self.parent.device), self)] if len(self) else []
-        octaves = (self.longest / self.lengths.clamp(min=SHORT).float()).log2().floor().long()
-        parts = []
-        for octave in sorted(set(octaves.tolist())):
-            places = (octaves == octave)[self.group].nonzero().squeeze(1)
-            parts.append((places, Rows(parent=self.parent[places], alive=self.alive[places], size=self.size)))
-        return parts
+        return Rows(parent=self.parent[keep], alive=self.alive[keep], size=self.size)
 
     def regroup(self, starts: Tensor) -> Rows:
         """Split every group further where a row starts a new one, as sentences split a text.

@@ -45,12 +45,28 @@ class Task(ABC):
     reads: ClassVar[Unit] = "token"
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels)
     takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments, Candidates)
+    extensible: ClassVar[bool] = True
+    """Whether labels can be added to those of the data."""
     main_score: ClassVar[str | None] = None
     """Key of the score that stands for the task when the best model is chosen; None: the first that `score` gives."""
 
     @abstractmethod
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Collect the labels of training Docs, sorted."""
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """The labels as people call them."""
+        return self.vocabulary
+
+    def extended(self, labels: Sequence[str], names: Iterable[str]) -> Sequence[str]:
+        """Labels and those of further names, sorted like `labels(docs)`.
+
+        Args:
+            labels: What `labels(docs)` gave.
+            names: See `readable`; known ones may be among them.
+        """
+        return sorted({*labels, *names})
 
     @abstractmethod
     def targets(self, doc: Doc) -> Targets | None:
@@ -75,7 +91,10 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, output: Output) -> Predictions:
-        """Predictions from scores; numpy, first axis rows."""
+        """Predictions from scores; numpy, first axis rows.
+
+        It may run where matrix products come out in bfloat16, which numpy does not have: take `.float()` of them.
+        """
 
     @abstractmethod
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:

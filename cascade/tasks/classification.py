@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from cascade import docs as documents
 from cascade.data.batches import Targets
+from cascade.errors import LabelError
 from cascade.graph import Unit
-from cascade.nn.decoders.base import Output
+from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.rows import MISSING
 from cascade.tasks import cats
 from cascade.tasks.base import Classification, Pooling, Predictions, require_choices
@@ -55,9 +56,31 @@ class TextClassification(Classification):
         require_choices(self, pool=Pooling)
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
-        """Every key of `doc.cats` that is a label of this task."""
-        keys = {key for doc in docs if not documents.is_pair(doc) for key in doc.cats}
-        return sorted(keys & set(self.classes) if self.classes else keys)
+        """Every key of `doc.cats` that is a label of this task.
+
+        Raises:
+            LabelError: A value is not between 0 and 1, or several labels that exclude each other are right.
+        """
+        return sorted({key for doc in docs if not documents.is_pair(doc) for key in self._checked(doc)})
+
+    def _checked(self, doc: Doc) -> dict[str, float]:
+        """The categories of this task."""
+        values = {key: value for key, value in doc.cats.items() if not self.classes or key in self.classes}
+        if not all(0 <= value <= 1 for value in values.values()):
+            raise LabelError(f"task {self.name!r} takes categories with values from 0 to 1, got {values}")
+        if self.exclusive and list(values.values()).count(1) > 1:
+            raise LabelError(f"task {self.name!r} takes one category a text, got {values}: or set exclusive=False")
+        return values
+
+    def build(self, width: int, labels: Sequence[str]) -> Decoder:
+        """See `Classification`.
+
+        Raises:
+            LabelError: There is one label only, and it excludes all others.
+        """
+        if self.exclusive and len(labels) < 2:
+            raise LabelError(f"task {self.name!r} chooses between labels, got {labels}: or set exclusive=False")
+        return super().build(width, labels)
 
     def blank(self, rows: int) -> Targets:
         """Targets of a Doc without gold. Shape: [rows] where labels exclude each other, else [rows, labels]."""
@@ -98,9 +121,11 @@ class TextClassification(Classification):
         return cats.decode(self.distribution(output))
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
-        """Set the categories; nothing on a sentence pair."""
+        """Set the categories, to 0 where there is no word to judge by; nothing on a sentence pair."""
         if documents.is_pair(doc):
             return {}
+        if not len(documents.tokens(doc)):
+            predictions = {"probability": np.zeros_like(predictions["probability"])}
         return cats.annotate(doc, self.vocabulary, predictions, overwrite=overwrite)
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:

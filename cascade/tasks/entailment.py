@@ -34,6 +34,7 @@ class Entailment(PairTask):
 
     layers: int = 3
 
+    extensible: ClassVar[bool] = False
     compare: ClassVar[Literal["absolute", "signed"]] = "signed"
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Lemmas: an edit tree per token, which is applied to its form."""
+"""Lemmas: a rule per token, an edit tree in the main, which is applied to its form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from spacy.attrs import LEMMA, ORTH
@@ -18,12 +18,12 @@ from cascade import docs as documents
 from cascade.data.batches import Targets
 from cascade.nn.decoders.base import Output
 from cascade.tasks.base import Classification, Predictions
-from cascade.tasks.edit_trees import Forest, edit_tree
+from cascade.tasks.edit_trees import Forest, lemma_rule
 
 
 @dataclass(kw_only=True)
 class Lemmas(Classification):
-    """Predicts the edit tree from form to lemma, as spaCy's `trainable_lemmatizer` does.
+    """Predicts the edit tree from form to lemma, as spaCy's `trainable_lemmatizer` does, and what becomes of capitals.
 
     Args:
         name: See `Task`.
@@ -38,19 +38,26 @@ class Lemmas(Classification):
     min_freq: int = 3
     top_k: int = 3
 
+    extensible: ClassVar[bool] = False
+
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """Every tree that is frequent enough."""
         pairs = Counter(pair for doc in docs for pair in _pairs(doc) if pair[1])
         trees: Counter[str] = Counter()
         for pair, count in pairs.items():
-            trees[edit_tree(*pair)] += count
+            trees[lemma_rule(*pair)] += count
         return sorted(tree for tree, count in trees.items() if count >= self.min_freq)
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """None: nobody can read edit trees."""
+        return ()
 
     def targets(self, doc: Doc) -> Targets | None:
         """Numbers of the trees; None where no token has a lemma."""
         if not doc.has_annotation("LEMMA"):
             return None
-        return {"label": self.ids(edit_tree(*pair) if pair[1] else None for pair in _pairs(doc))}
+        return {"label": self.ids(lemma_rule(*pair) if pair[1] else None for pair in _pairs(doc))}
 
     def decode(self, output: Output) -> Predictions:
         """The `top_k` most probable trees of every row, and their probabilities. Shape of both: [rows, k]."""
@@ -61,10 +68,9 @@ class Lemmas(Classification):
         """Set the lemmas; white space is its own lemma. The probability is that of the most probable tree."""
         orth, strings = doc.to_array(ORTH), doc.vocab.strings
         forms = orth[documents.tokens(doc)].tolist()
-        cases = [(form, *trees) for form, trees in zip(forms, predictions["label"].tolist(), strict=True)]
-        forest = _forest(self.vocabulary)
-        lemmas = {case: strings.add(_lemma(forest, strings[case[0]], case[1:])) for case in set(cases)}
-        values = np.array([lemmas[case] for case in cases], dtype=np.uint64)
+        forest, trees = _forest(self.vocabulary), predictions["label"].tolist()
+        lemmas = (_lemma(forest, strings[form], own) for form, own in zip(forms, trees, strict=True))
+        values = np.fromiter(map(strings.add, lemmas), dtype=np.uint64, count=len(forms))
         documents.write(doc, LEMMA, values, space=orth[documents.spaces(doc)], overwrite=overwrite)
         return {"probabilities": predictions["probability"][:, 0]}
 
@@ -80,8 +86,10 @@ def _forest(labels: tuple[str, ...]) -> Forest:
 
 
 def _lemma(forest: Forest, form: str, trees: Iterable[int]) -> str:
-    lemmas = (forest.apply(tree, form) for tree in trees)
-    return next((lemma for lemma in lemmas if lemma), form)
+    for tree in trees:
+        if lemma := forest.apply(tree, form):
+            return lemma
+    return form
 
 
 def _pairs(doc: Doc) -> Iterator[tuple[str, str]]:

@@ -94,9 +94,7 @@ class Parsing(Task):
         rows, decoder = output.rows, cast(ArcDecoder, output.decoder)
         heads, known = _inside(targets["head"], rows)
         chosen = torch.where(known & rows.alive, heads, MISSING)
-        arcs = functional.cross_entropy(
-            rows.flatten(output.scores["arcs"]), chosen, ignore_index=MISSING, reduction="sum"
-        )
+        arcs = functional.cross_entropy(output.scores["arcs"], chosen, ignore_index=MISSING, reduction="sum")
         label = torch.where(known & rows.alive, targets["label"], MISSING)
         logits = decoder.relations(dict(output.scores), rows, heads)
         relations = functional.cross_entropy(logits, label, ignore_index=MISSING, reduction="sum")
@@ -110,12 +108,9 @@ class Parsing(Task):
     def decode(self, output: Output) -> Predictions:
         """The best single-root tree of every segment."""
         rows, scores = output.rows, output.scores["arcs"]
-        if len(rows) == 0:
-            empty = np.zeros(0, dtype=np.int64)
-            return {"head": empty, "label": empty, "probability": np.zeros(0, dtype=np.float32)}
-        padded = trees.decode_batch(functional.pad(scores, (0, 0, 1, 0)), rows.lengths, projective=self.projective)
-        heads = rows.flatten(torch.as_tensor(padded, device=scores.device))
-        arc = rows.flatten(scores.softmax(-1)).gather(1, heads[:, None]).squeeze(1)
+        found = trees.decode_batch(scores, rows.lengths, projective=self.projective)
+        heads = torch.as_tensor(found, device=scores.device)
+        arc = scores.softmax(-1).gather(1, heads[:, None]).squeeze(1)
         logits = cast(ArcDecoder, output.decoder).relations(dict(output.scores), rows, heads)
         probability, label = self._rooted(logits, heads).softmax(-1).max(-1)
         offset = torch.where(heads == 0, 0, heads - 1 - rows.position)

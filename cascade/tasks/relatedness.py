@@ -40,6 +40,7 @@ class Relatedness(PairTask):
         dropout: See `PairTask`.
     """
 
+    extensible: ClassVar[bool] = False
     compare: ClassVar[Literal["absolute", "signed"]] = "absolute"
     main_score: ClassVar[str | None] = "relatedness_pearson"
 
@@ -75,7 +76,7 @@ class Relatedness(PairTask):
     def decode(self, output: Output) -> Predictions:
         """`score`, shape [rows], and `probability`, shape [rows, 5]."""
         probability = self.distribution(output).float()
-        score = probability @ _scale(probability.device)
+        score = (probability * _scale(probability.device)).sum(-1)
         return {"score": score.cpu().numpy(), "probability": probability.cpu().numpy()}
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Sentences(Classification):
     """
 
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments)
+    extensible: ClassVar[bool] = False
     main_score: ClassVar[str | None] = "sents_f"
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
@@ -46,7 +47,7 @@ class Sentences(Classification):
         A sentence that starts with white space starts at its first word, and every text starts one.
         """
         places = documents.tokens(doc)
-        if len(places) == 0 or not doc.has_annotation("SENT_START"):
+        if len(places) == 0 or not _annotated(doc):
             return None
         values = doc.to_array(SENT_START).astype(np.int64)
         started = np.cumsum(values == 1)[places]
@@ -77,13 +78,14 @@ class Sentences(Classification):
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`sents_p`, `sents_r`, `sents_f`."""
-
-        def has_boundaries(doc: Doc) -> bool:
-            return bool(doc.has_annotation("SENT_START"))
-
-        scores: dict[str, Any] = Scorer.score_spans(examples, "sents", has_annotation=has_boundaries)
+        scores: dict[str, Any] = Scorer.score_spans(examples, "sents", has_annotation=_annotated)
         del scores["sents_per_type"]
         return scores
+
+
+def _annotated(doc: Doc) -> bool:
+    # A single token always starts a sentence, so that spaCy takes it for annotated.
+    return len(doc) > 1 and bool(doc.has_annotation("SENT_START"))
 
 
 def _first_words(doc: Doc) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,16 @@ class SpanTagging(Task):
         found = sorted({span.label_ for doc in docs for span in self.spans(doc) or () if span.label_})
         return Iobes(found).tags if found else ()
 
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """The labels of the spans."""
+        return _scheme(self.vocabulary).labels if self.vocabulary else ()
+
+    def extended(self, labels: Sequence[str], names: Iterable[str]) -> Sequence[str]:
+        """The IOBES tags of all span labels."""
+        known = _scheme(tuple(labels)).labels if labels else ()
+        return Iobes(sorted({*known, *names})).tags
+
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """The decoder named by `decoder`.
 
@@ -114,10 +125,10 @@ class SpanTagging(Task):
 
     def found(self, doc: Doc, predictions: Predictions) -> tuple[list[Span], np.ndarray]:
         """Predicted spans and their probabilities. Shape of these: [spans]."""
-        places, steps = documents.tokens(doc), predictions["step"]
+        places, steps = documents.tokens(doc).tolist(), predictions["step"].tolist()
         chunks = _scheme(self.vocabulary).decode(predictions["label"])
-        spans = [Span(doc, int(places[start]), int(places[end - 1]) + 1, label=label) for start, end, label in chunks]
-        return spans, np.array([steps[start:end].prod() for start, end, _ in chunks], dtype=np.float32)
+        spans = [Span(doc, places[start], places[end - 1] + 1, label=label) for start, end, label in chunks]
+        return spans, np.array([math.prod(steps[start:end]) for start, end, _ in chunks], dtype=np.float32)
 
     @staticmethod
     def results(spans: Sequence[Span], scores: np.ndarray, predictions: Predictions) -> dict[str, Any]:

@@ -114,6 +114,37 @@ def test_chunks_of_conll2000_and_entities(evaluate: Evaluate, tmp_path: Path) ->
     assert "ents_f" in scores(evaluate(tmp_path / "x.iob2", "--json"))
 
 
+ENTITY_FILES = {
+    "uner/test": ("uner_english_ewt/en_ewt-ud-test.iob2", "# text = Mara ran\n1\tMara\tB-PER\n2\tran\tO\n" * 12),
+    "btc/f": ("btc_ner/f.conll", "Mara\tB-PER\n\tO\nran\tO\n\nwow\tO\n"),
+    "conll04/test": ("conll04/test.txt", "#doc 1\n0\tMara\tB-Peop\n#doc 2\n0\tMay\tB-Other\n1\tcame\tO\n"),
+    "wnut17/test": ("wnut17/emerging.test.annotated", "Mara\tB-person\nOats\tB-group\n\t\nx\tB-product\ny\tO\n"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:left out 1 malformed line")
+@pytest.mark.parametrize(
+    ("name", "documents", "labels"),
+    [
+        ("uner/test", 2, {"PER"}),
+        ("btc/f", 2, {"PER"}),
+        ("conll04/test", 2, {"PER"}),
+        ("wnut17/test", 2, {"PER", "ORG"}),
+    ],
+)
+def test_entity_sets_by_their_names(
+    evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, documents: int, labels: set[str]
+) -> None:
+    monkeypatch.setenv("CASCADE_DATA", str(tmp_path))
+    path, content = ENTITY_FILES[name]
+    (tmp_path / path).parent.mkdir()
+    (tmp_path / path).write_text(content)
+    report = json.loads(evaluate(name, "--json").stdout)
+    assert report["files"][0]["documents"] == documents
+    assert labels <= report["scores"]["ents_per_type"].keys() <= {"PER", "LOC", "ORG"}
+    assert "sents_f" not in report["scores"] or name in ("uner/test", "conll04/test")
+
+
 @pytest.mark.parametrize(
     ("content", "reader", "says"),
     [
@@ -151,6 +182,10 @@ def test_missing_files_and_broken_pipelines(evaluate: Evaluate, run, treebank: P
         ("a.iob2", Reader.UNER),
         ("ewt/test", Reader.CONLLU),
         ("conll2000/test", Reader.CONLL2000),
+        ("uner/test", Reader.UNER),
+        ("btc/f", Reader.BTC),
+        ("conll04/test", Reader.CONLL04),
+        ("wnut17/test", Reader.WNUT17),
         ("sick/test", Reader.SICK),
     ],
 )

@@ -13,13 +13,14 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from cascade import registry
+from cascade.components.factories import DEFAULT_CONFIG
 from cascade.config import model_from_config, read_config, shipped
 from cascade.errors import ConfigError, GraphError, ModelError
 from cascade.graph import TaskGraph
 from cascade.registry import graph_to_config
 from cascade.tasks import Tagging
 
-NAMED = ["en_cascade_sm", "cascade_ud", "cascade_jmt"]
+NAMED = ["en_cascade_sm", "en_cascade_md", "cascade_ud", "cascade_jmt", "cascade_jmt_md"]
 
 
 def python(*arguments: str) -> str:
@@ -59,7 +60,7 @@ def test_the_config_is_filled_with_all_settings(fresh: Language) -> None:
     """A config that is saved says everything, so that a later default changes nothing."""
     settings = fresh.config["components"]["cascade"]
     assert settings["graph"]["tasks"]["chunk"]["decoder"] == "crf"
-    assert settings["words"] == 4000
+    assert settings["words"] == DEFAULT_CONFIG["words"]
     assert settings["scorer"] == {"@scorers": "cascade.Scorer.v1"}
 
 
@@ -111,6 +112,7 @@ ASSIGNS = {
     "MORPH": {"token.morph"},
     "Lemmas": {"token.lemma"},
     "Chunking": {"doc.spans"},
+    "Entities": {"doc.ents"},
     "Parsing": {"token.head", "token.dep"},
     "Relatedness": {"doc.cats"},
     "Entailment": {"doc.cats"},

@@ -12,7 +12,7 @@ from thinc.api import Adam
 
 from cascade.components.learning import forward, gold_loss
 from cascade.components.pipe import CascadePipe
-from cascade.errors import ConfigError, GraphError, LabelError
+from cascade.errors import ConfigError, LabelError
 from cascade.evaluation import bare_copy
 
 
@@ -174,7 +174,7 @@ def test_initialization_keeps_the_weights_of_a_saved_model(
 
 
 def test_initialization_that_cannot_work(fresh: Language, docs: list[Doc], examples: list[Example]) -> None:
-    with pytest.raises(GraphError, match="task 'tag' finds no label"):
+    with pytest.raises(LabelError, match="task 'tag' finds no label"):
         fresh.initialize()
     pipe: Any = fresh.get_pipe("cascade")
     with pytest.raises(TypeError, match="E930"):

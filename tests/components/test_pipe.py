@@ -8,7 +8,7 @@ import pytest
 import spacy
 from spacy import ty
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from cascade.components.pipe import CascadePipe
@@ -16,7 +16,7 @@ from cascade.errors import ConfigError, LabelError, ModelError
 from cascade.graph import TaskGraph
 from cascade.nn.encoders import Convolutional
 from cascade.registry import graph_to_config
-from cascade.tasks import Lemmas, Tagging
+from cascade.tasks import Entities, Lemmas, Tagging
 from cascade.testing import check_pipe
 
 TEXTS = ["Mara mends old clocks.", "", "They", " \n ", "They tick , and tick .  \n They never stop", "clocks " * 70]
@@ -188,6 +188,43 @@ def test_labels_before_initialization(fresh: Language, examples: list[Example]) 
     fresh.initialize(lambda: examples)
     assert "XX" in pipe.module.labels["tag"]
     assert "NNP" in pipe.module.labels["tag"]
+
+
+def test_labels_are_added_by_the_names_that_people_use(fresh: Language, examples: list[Example]) -> None:
+    """A span's label stands for its tags; tasks with labels of their own take none."""
+    pipe: Any = fresh.get_pipe("cascade")
+    assert pipe.add_label("ADJP", task="chunk") == 1
+    assert pipe.labels == ("ADJP",)
+    assert pipe.label_data == {"chunk": ["O", "B-ADJP", "I-ADJP", "E-ADJP", "S-ADJP"]}
+    with pytest.raises(NotImplementedError, match="'sentences' takes no label 'X'"):
+        pipe.add_label("X", task="sentences")
+    fresh.initialize(lambda: examples)
+    assert {"B-ADJP", "B-NN"} <= set(pipe.module.labels["chunk"])
+    assert pipe.add_label("ADJP", task="chunk") == 0
+    with pytest.raises(ValueError, match="does not know the label 'VP'"):  # spaCy's E922 is one as well
+        pipe.add_label("VP", task="chunk")
+
+
+def test_an_entity_ruler_before_and_behind(examples: list[Example]) -> None:
+    """What is there already stays, its knowledge base number too, as with spaCy's own recognizer."""
+    nlp = spacy.blank("en")
+    entities = TaskGraph(encoder=Convolutional(width=8, depth=1, dropout=0.0, alpha=0.0)).add(Entities("ents"))
+    nlp.add_pipe("cascade", config={"graph": graph_to_config(entities), "overwrite": False})
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.02
+    for _ in range(40):
+        nlp.update(examples, sgd=optimizer)
+    words = ["Mara", "mends", "Mara"]
+    assert [ent.text for ent in nlp(Doc(nlp.vocab, words=words)).ents] == ["Mara", "Mara"]
+    doc = Doc(nlp.vocab, words=words)
+    doc.ents = [Span(doc, 0, 2, label="TITLE", kb_id=7)]
+    assert [(ent.label_, ent.kb_id) for ent in nlp(doc).ents] == [("TITLE", 7), ("PERSON", 0)]
+    blocked = Doc(nlp.vocab, words=words)
+    blocked.set_ents([], blocked=[blocked[0:1]], default="unmodified")
+    assert [ent.start for ent in nlp(blocked).ents] == [2]
+    ruler: Any = nlp.add_pipe("entity_ruler", config={"overwrite_ents": False})
+    ruler.add_patterns([{"label": "VERB", "pattern": "mends"}])
+    assert [ent.label_ for ent in nlp(Doc(nlp.vocab, words=words)).ents] == ["PERSON", "VERB", "PERSON"]
 
 
 def test_docs_with_results_travel(nlp: Language) -> None:

@@ -11,6 +11,7 @@ from spacy.util import registry
 from cascade.components.readers import Corpora, columns, conllu, corpora, docbin, sick
 from cascade.errors import ConfigError, DataError
 from cascade.registry import from_config
+from cascade.tasks import Sentences
 
 SENTENCE = "1\tMara\tMara\tPROPN\tNNP\t_\t2\tnsubj\t_\t_\n2\tmends\tmend\tVERB\tVBZ\t_\t0\troot\t_\t_\n\n"
 CHUNKS = "Mara NNP B-NP\nmends VBZ B-VP\n\n"
@@ -68,6 +69,33 @@ def test_chunks_pairs_and_docbins(tmp_path: Path, nlp: Language) -> None:
     assert pair.reference.cats["relatedness"] == 3.5
     assert [span.text for span in pair.predicted.spans["pair"]] == ["A dog runs.", "A dog sleeps."]
     assert next(docbin(str(tmp_path / "d.spacy"))(nlp)).reference[0].tag_ == "NNP"
+
+
+def test_entities_of_tweets(tmp_path: Path, nlp: Language) -> None:
+    (tmp_path / "tweets.txt").write_text("Mara\tB-person\n\tO\nknits\tO\nOats\tB-product\n\nwow\tO\n")
+    part = {
+        "@readers": "cascade.Columns.v1",
+        "path": str(tmp_path / "tweets.txt"),
+        "into": "ents",
+        "separator": "\t",
+        "boundaries": False,
+        "skip_malformed": True,
+        "label_map": {"person": "PER", "product": None},
+    }
+    with pytest.warns(UserWarning, match="left out 1 malformed line"):
+        first, second = (example.reference for example in from_config(part)(nlp))
+    assert [(token.text, token.ent_iob_, token.ent_type_) for token in first] == [
+        ("Mara", "B", "PER"),
+        ("knits", "O", ""),
+        ("Oats", "", ""),
+    ]
+    assert [Sentences("sents").targets(doc) for doc in (first, second)] == [None, None]
+
+
+def test_corpora_inside_of_corpora(tmp_path: Path, nlp: Language) -> None:
+    (tmp_path / "c.txt").write_text(CHUNKS)
+    sections = corpora({"a": columns(str(tmp_path / "c.txt")), "b": columns(str(tmp_path / "c.txt"))})
+    assert len(list(corpora({"sections": sections, "more": columns(str(tmp_path / "c.txt"))})(nlp))) == 3
 
 
 def test_several_corpora(treebank: Path, tmp_path: Path, nlp: Language) -> None:

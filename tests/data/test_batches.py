@@ -46,7 +46,7 @@ def pair_of(first: str, second: str) -> Doc:
     return doc
 
 
-def words_of(texts: list[list[str]]) -> dict[str, torch.Tensor]:
+def words_of(texts: list[list[str]], pairs: list[int]) -> dict[str, torch.Tensor]:
     seen.append(texts)
     return {"sizes": torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cascade.nn.rows import SHORT, Rows
+from cascade.nn.rows import SHORT, STRETCH, Rows
 
 sizes = st.lists(st.integers(0, 12), max_size=8)
 
@@ -47,15 +47,40 @@ def test_padding_lays_rows_out_by_group(lengths: list[int], fill: float) -> None
 
 
 @given(st.lists(st.integers(0, 12 * SHORT), max_size=10))
-def test_buckets_are_a_partition_with_little_padding(lengths: list[int]) -> None:
+def test_grids_have_every_group_once_and_little_padding(lengths: list[int]) -> None:
     rows = rows_of(lengths)
-    places = [place for part, _ in rows.buckets for place in part.tolist()]
-    assert sorted(places) == list(range(len(rows)))
-    for place, part in rows.buckets:
-        assert torch.equal(part.parent, rows.parent[place])
-        assert part.lengths.tolist() == [n for i, n in enumerate(lengths) if n and i in part.parent]
-        assert part.longest <= max(2 * min(part.lengths.tolist()) - 1, SHORT)
-    assert len(rows.buckets) == len({part.longest for _, part in rows.buckets})
+    assert sorted(group for grid in rows.grids for group in grid.groups.tolist()) == list(range(len(rows.lengths)))
+    for grid in rows.grids:
+        own = rows.lengths[grid.groups].tolist()
+        assert grid.cells.shape == (len(own), max(own))
+        assert max(own) <= max(STRETCH * min(own), STRETCH * SHORT)
+        for cells, group, length in zip(grid.cells.tolist(), grid.groups.tolist(), own, strict=True):
+            places = (rows.group == group).nonzero().flatten().tolist()
+            assert cells == places + places[-1:] * (max(own) - length)
+    if len(rows):
+        cells = torch.cat([grid.cells.flatten() for grid in rows.grids])
+        assert cells[rows.gridded].tolist() == list(range(len(rows)))
+
+
+@given(st.lists(st.integers(0, 6), max_size=6))
+def test_a_mirror_turns_every_group_around(lengths: list[int]) -> None:
+    rows = rows_of(lengths)
+    groups = torch.arange(len(rows)).split(lengths)
+    assert rows.mirror.tolist() == [place for group in groups for place in group.tolist()[::-1]]
+    assert rows.first.tolist() == [group[0] for group in groups if len(group)]
+    assert rows.last.tolist() == [group[-1] for group in groups if len(group)]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=6))
+def test_steps_take_one_row_of_every_group_that_goes_on(lengths: list[int]) -> None:
+    rows = rows_of([*lengths, 1])
+    parts = rows.steps.split(rows.group)
+    assert [len(part) for part in parts] == [sum(n > t for n in [*lengths, 1]) for t in range(rows.longest)]
+    for before, after in pairwise(parts):
+        assert torch.equal(before[: len(after)], after)
+    assert all(torch.equal(part, torch.full_like(part, t)) for t, part in enumerate(rows.steps.split(rows.position)))
+    values = torch.randn(len(rows), 2)
+    assert torch.equal(rows.steps.join(rows.steps.split(values)), values)
 
 
 @given(st.lists(st.integers(0, 6), max_size=6), st.data())

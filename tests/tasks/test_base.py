@@ -15,7 +15,17 @@ from torch import Tensor, nn
 from cascade.errors import GraphError, LabelError
 from cascade.nn.decoders.base import Classifier, Output
 from cascade.nn.rows import MISSING, Rows
-from cascade.tasks import Chunking, Classification, Entailment, Parsing, Tagging, TextClassification
+from cascade.tasks import (
+    Chunking,
+    Classification,
+    Entailment,
+    Lemmas,
+    Parsing,
+    Relatedness,
+    Sentences,
+    Tagging,
+    TextClassification,
+)
 
 
 class Colours(Classification):
@@ -62,6 +72,18 @@ def test_numbers_of_labels() -> None:
     other.vocabulary = tuple("abcdefghij")
     with pytest.raises(LabelError, match=r"10 labels \(a, b, c, d, e, f, g, h, ...\)"):
         other.require("pink")
+
+
+def test_labels_of_further_names() -> None:
+    assert task_of().readable == ("blue", "green", "red")
+    assert task_of().extended(["red"], ["blue", "red"]) == ["blue", "red"]
+    spans = Chunking("chunk")
+    assert spans.readable == ()
+    spans.vocabulary = tuple(spans.extended(["O", "B-NP", "I-NP", "E-NP", "S-NP"], ["ADJP"]))
+    assert spans.readable == ("ADJP", "NP")
+    assert spans.vocabulary == tuple(spans.extended((), ["NP", "ADJP"]))
+    assert Lemmas("lemma").readable == ()
+    assert not any(cls("x").extensible for cls in (Sentences, Lemmas, Entailment, Relatedness))
 
 
 @pytest.mark.parametrize(

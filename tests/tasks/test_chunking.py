@@ -103,12 +103,12 @@ def test_the_score_of_a_span_is_its_probability_in_the_chain(built: Callable[...
     output = model(batch, ["chunk"])["chunk"]
     tags = torch.tensor(Iobes(["NP", "VP"]).encode([(0, 3, "NP"), (3, 5, "VP")], 5))
     steps = tagger.conditionals(output.scores, tags, output.rows)
-    emissions, mask = output.rows.pad(output.scores["logits"]), output.rows.mask
-    whole = tagger.chain.score(emissions, tags[None], mask) - tagger.chain.log_partition(emissions, mask)
+    emissions, rows = output.scores["logits"], output.rows
+    whole = tagger.chain.score(emissions, tags, rows) - tagger.chain.log_partition(emissions, rows)
     torch.testing.assert_close(steps.prod(), whole.exp()[0])
     forced = emissions.clone()
-    forced[0, range(3), tags[:3]] += 1000.0
-    stretch = (tagger.chain.log_partition(forced, mask) - 3000.0 - tagger.chain.log_partition(emissions, mask)).exp()
+    forced[range(3), tags[:3]] += 1000.0
+    stretch = (tagger.chain.log_partition(forced, rows) - 3000.0 - tagger.chain.log_partition(emissions, rows)).exp()
     marginal = output.scores["marginals"][0, tags[0]]
     torch.testing.assert_close(marginal * steps[1:3].prod(), stretch[0], rtol=1e-2, atol=1e-6)
 

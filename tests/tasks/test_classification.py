@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from torch import Tensor
 
+from cascade.errors import LabelError
 from cascade.nn.rows import MISSING
 from cascade.tasks import TextClassification
 
@@ -47,6 +48,19 @@ def test_labels_come_from_ordinary_docs_and_can_be_restricted(docs: list[Doc]) -
     assert TextClassification("cat", classes=("GOOD", "NEUTRAL")).labels(docs) == ["GOOD"]
 
 
+def test_values_that_are_no_probabilities_and_labels_that_cannot_be_chosen_from(nlp: Language) -> None:
+    two = labelled(nlp.make_doc("x"), GOOD=1.0, BAD=1.0)
+    with pytest.raises(LabelError, match="takes one category a text, got .*exclusive=False"):
+        TextClassification("cat").labels([two])
+    assert TextClassification("cat", exclusive=False).labels([two]) == ["BAD", "GOOD"]
+    assert TextClassification("cat", classes=("GOOD",)).labels([two]) == ["GOOD"]
+    with pytest.raises(LabelError, match=r"values from 0 to 1, got \{'GOOD': 2.0\}"):
+        TextClassification("cat", exclusive=False).labels([labelled(nlp.make_doc("x"), GOOD=2.0)])
+    with pytest.raises(LabelError, match=r"chooses between labels, got \['GOOD'\]: or set exclusive=False"):
+        TextClassification("cat").build(4, ["GOOD"])
+    assert TextClassification("cat", exclusive=False).build(4, ["GOOD"]) is not None
+
+
 def test_targets(nlp: Language, docs: list[Doc], topics: list[Doc], built: Callable[..., Any]) -> None:
     one = built(TextClassification("cat"), docs=docs).task("cat")
     found = [one.targets(doc) for doc in docs]
@@ -60,7 +74,8 @@ def test_targets(nlp: Language, docs: list[Doc], topics: list[Doc], built: Calla
 
 def test_round_trip_of_exclusive_labels(docs: list[Doc], perfect: Callable[..., Any]) -> None:
     copies, results = perfect(TextClassification("cat"), docs)
-    assert [copy.cats for copy in copies[:3]] == [pytest.approx(doc.cats, abs=1e-4) for doc in docs[:3]]
+    assert [copy.cats for copy in copies[:2]] == [pytest.approx(doc.cats, abs=1e-4) for doc in docs[:2]]
+    assert copies[2].cats == {"GOOD": 0.0, "BAD": 0.0}, "there is no word to judge by"
     assert (copies[3].cats, results[3]) == ({}, {})
     assert all(type(value) is float for value in copies[0].cats.values())
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacy.pipeline._edit_tree_internals.edit_trees import EditTrees
 from spacy.strings import StringStore
 
-from cascade.tasks.edit_trees import Forest, edit_tree
+from cascade.tasks.edit_trees import Forest, edit_tree, lemma_rule
 
 words = st.text(alphabet="abcdeAÄß'’-", max_size=7)
 
@@ -39,3 +39,37 @@ def test_a_forest_made_of_labels_applies_trees_as_spacy_does(pairs: list[tuple[s
 
 def test_one_rule_is_one_tree() -> None:
     assert edit_tree("cats", "cat") == edit_tree("dogs", "dog") == '[0,1,null,["s",""]]'
+
+
+@pytest.mark.parametrize(
+    ("form", "lemma", "rule"),
+    [
+        ("the", "the", "lower:[0,0,null,null]"),
+        ("The", "the", "lower:[0,0,null,null]"),
+        ("NEWS", "news", "lower:[0,0,null,null]"),
+        ("Cats", "cat", 'lower:[0,1,null,["s",""]]'),
+        ("42", "42", "lower:[0,0,null,null]"),
+        ("i", "I", "title:[0,0,null,null]"),
+        ("MARA", "Mara", "title:[0,0,null,null]"),
+        ("Mara", "Mara", "[0,0,null,null]"),
+        ("NATO", "NATO", "[0,0,null,null]"),
+        ("iPads", "iPad", '[0,1,null,["s",""]]'),
+    ],
+)
+def test_capitals_are_apart_from_the_tree(form: str, lemma: str, rule: str) -> None:
+    assert lemma_rule(form, lemma) == rule
+    assert Forest([rule]).apply(0, form) == lemma
+
+
+mixed = st.text(alphabet="abABÄäßIiİ'1", min_size=1, max_size=6)
+
+
+@given(mixed, mixed)
+def test_a_rule_makes_the_lemma_it_was_made_for(form: str, lemma: str) -> None:
+    assert Forest([lemma_rule(form, lemma)]).apply(0, form) == lemma
+
+
+def test_one_rule_fits_words_of_any_case() -> None:
+    forest = Forest([lemma_rule("See", "see"), lemma_rule("DELTA", "Delta")])
+    assert [forest.apply(0, form) for form in ("Keep", "WHO", "that")] == ["keep", "who", "that"]
+    assert [forest.apply(1, form) for form in ("taco", "TEXAS")] == ["Taco", "Texas"]

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
+import torch
 from seqeval.metrics import f1_score
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from cascade.nn.rows import MISSING
+from cascade.nn.decoders.base import Output
+from cascade.nn.decoders.chain import CrfTagger
+from cascade.nn.rows import MISSING, Rows
 from cascade.nn.structs.iobes import Iobes
 from cascade.tasks import Entities
 
@@ -97,6 +101,59 @@ def test_scores_are_those_of_seqeval_where_everything_is_annotated(docs: list[Do
 def test_docs_without_gold_do_not_count(nlp: Language) -> None:
     found = tagged(nlp.make_doc(TEXT), (0, 2, "PER"))
     assert set(Entities("ner").score([Example(found, nlp.make_doc(TEXT))]).values()) == {None}
+
+
+@pytest.mark.parametrize("masked", [[(1, 3, "")], [(0, 1, ""), (3, 4, "")], []])
+def test_masked_tokens_may_have_any_legal_tag(nlp: Language, masked: list[Triple], built: Callable[..., Any]) -> None:
+    doc = tagged(nlp.make_doc("Ada likes New York"), missing=masked)
+    task = built(Entities("ner"), docs=[tagged(nlp.make_doc(TEXT), (0, 2, "PER"), (5, 6, "LOC"))]).task("ner")
+    decoder, states = task.build(3, task.vocabulary), torch.randn(4, 3)
+    assert isinstance(decoder, CrfTagger)
+    torch.nn.init.normal_(decoder.chain.transitions)
+    rows = Rows(parent=torch.zeros(4, dtype=torch.long), alive=torch.ones(4, dtype=torch.bool), size=1)
+    scores = decoder(states, rows)
+    output = Output(rows=rows, hidden=states, scores=scores, decoder=decoder, candidates=torch.zeros(4))
+    gold = task.targets(doc)["label"]
+    assert task.loss(output, {"label": torch.from_numpy(gold)}).item() == pytest.approx(
+        -log_likelihood(scores["logits"], decoder.chain.transitions, task.vocabulary, gold.tolist())
+        / int((gold != MISSING).sum()),
+        rel=1e-4,
+    )
+
+
+def log_likelihood(logits: Any, transitions: Any, tags: tuple[str, ...], gold: list[int]) -> float:
+    """Of all legal sequences that have the gold tags, among all legal sequences."""
+
+    def legal(sequence: tuple[int, ...]) -> bool:
+        names = ["O", *(tags[tag] for tag in sequence), "O"]
+        return all(b[0] in "IE" and a[1:] == b[1:] if a[0] in "BI" else b[0] not in "IE" for a, b in pairwise(names))
+
+    def weight(sequence: tuple[int, ...]) -> Any:
+        return sum(logits[i, tag] for i, tag in enumerate(sequence)) + sum(
+            transitions[a, b] for a, b in pairwise(sequence)
+        )
+
+    sequences = list(filter(legal, product(range(len(tags)), repeat=len(gold))))
+    weights = torch.stack([weight(sequence) for sequence in sequences])
+    fits = [all(g in (MISSING, tag) for g, tag in zip(gold, sequence, strict=True)) for sequence in sequences]
+    return (weights[torch.tensor(fits)].logsumexp(0) - weights.logsumexp(0)).item()
+
+
+@pytest.mark.parametrize(
+    ("found", "precision", "recall"),
+    [
+        ([(0, 2, "PER"), (5, 6, "LOC")], 1.0, 1.0),
+        ([(0, 2, "PER"), (3, 4, "PER")], 1.0, 0.5),
+        ([(0, 2, "PER"), (2, 4, "PER"), (5, 6, "LOC")], 1.0, 1.0),
+        ([(0, 2, "PER"), (4, 5, "LOC")], 0.5, 0.5),
+    ],
+)
+def test_what_is_found_in_masked_tokens_is_neither_right_nor_wrong(
+    nlp: Language, found: list[Triple], precision: float, recall: float
+) -> None:
+    gold = tagged(nlp.make_doc(TEXT), (0, 2, "PER"), (5, 6, "LOC"), missing=[(3, 4, "")])
+    scores = Entities("ner").score([Example(tagged(nlp.make_doc(TEXT), *found), gold)])
+    assert (scores["ents_p"], scores["ents_r"]) == (precision, recall)
 
 
 def test_a_small_model_learns_from_partial_gold(

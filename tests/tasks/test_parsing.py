@@ -95,7 +95,7 @@ class Fixed(ArcDecoder):
 
 def scored(rows: Rows, table: Tensor, logits: Tensor) -> Output:
     """What a decoder would give; `table` holds scores of arcs, [groups, longest, 1 + longest]."""
-    masked = table.masked_fill(~possible(rows), LOWEST)
+    masked = rows.flatten(table).masked_fill(~possible(rows), LOWEST)
     return Output(rows=rows, hidden=logits, scores={"arcs": masked}, decoder=Fixed(logits), candidates=logits[:, 0])
 
 
@@ -246,7 +246,7 @@ def test_every_segment_gets_a_tree_with_one_root(decoder: Any, projective: bool,
         assert is_tree(sentence)
     assert not projective or are_projective(heads).all()
     assert ((predictions["label"] == task.vocabulary.index("ROOT")) == (heads.reshape(-1) == 0)).all()
-    chances = output.scores["arcs"].softmax(-1).flatten(0, 1)[range(20), heads.reshape(-1)].numpy()
+    chances = output.scores["arcs"].softmax(-1)[range(20), heads.reshape(-1)].numpy()
     assert ((predictions["probability"] > 0) & (predictions["probability"] <= chances + 1e-6)).all()
 
 

@@ -108,8 +108,7 @@ def test_the_smallest_docs(words: list[str], boundaries: int, vocab: Vocab) -> N
     seen = sum(not word.isspace() for word in words)
     task.annotate(doc, predicted(*[0] * seen))
     assert len(list(doc.sents)) == boundaries
-    targets = task.targets(doc)
-    assert targets is None if seen == 0 else targets is not None and targets["label"].tolist() == [1]
+    assert task.targets(doc) is None, "a single token says nothing about boundaries"
 
 
 def test_boundaries_that_are_set_stay_without_overwrite(nlp: Language) -> None:

@@ -1,6 +1,7 @@
 """Dependency arcs: who is the head of whom, and by which relation, inside every group of rows.
 
-Arc scores have the shape [groups, dependents, heads]; head 0 is the root, head h the h-th row of the group.
+Arc scores have the shape [n, 1 + longest]: a line for every dependent, in which 0 is the root and h the h-th row of the
+dependent's group. States of heads stand in one table, the roots of all groups first, then the rows.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cascade.nn.decoders.base import Decoder
+from cascade.nn.precision import lowered
 from cascade.nn.rows import Rows
 
 LOWEST = -1e9
 """Score of what cannot be a head; finite, so that no gradient becomes NaN."""
+
+BLOCK = 512
+"""Rows whose relations are scored together, so that what lies between stays in the processor's cache."""
 
 
 class ArcDecoder(Decoder):
@@ -41,23 +47,51 @@ class ArcDecoder(Decoder):
 
 
 def possible(rows: Rows) -> Tensor:
-    """Which heads exist: the root and the other rows of the group. Shape: [groups, longest, 1 + longest], bool."""
-    mask = rows.mask
-    heads = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)[:, None, :]
-    itself = torch.zeros(rows.longest, rows.longest + 1, dtype=torch.bool, device=mask.device)
-    itself.fill_diagonal_(False)
-    itself[:, 1:].fill_diagonal_(True)
-    return heads & ~itself
+    """Which heads exist: the root and the other rows of the group. Shape: [n, 1 + longest], bool."""
+    places = torch.arange(rows.longest + 1, device=rows.parent.device)
+    return (places <= rows.lengths[rows.group, None]) & (places != rows.position[:, None] + 1)
 
 
-def with_root(root: Tensor, padded: Tensor) -> Tensor:
-    """Put the root's states before those of the rows. Shapes: [width], [groups, n, width] to [groups, 1 + n, width]."""
-    return torch.cat([root.to(padded.dtype).expand(len(padded), 1, -1), padded], dim=1)
+def score_arcs(dependents: Tensor, heads: Tensor, rows: Rows) -> Tensor:
+    """Inner products of the rows with all heads that exist, in single precision.
+
+    Args:
+        dependents: Shape: [n, width].
+        heads: The roots' and the rows'. Shape: [groups + n, width].
+        rows: The rows.
+
+    Returns:
+        `LOWEST` where no head is. Shape: [n, 1 + longest].
+    """
+    parts = []
+    for grid in rows.grids:
+        places = torch.cat([grid.groups[:, None], grid.cells + len(rows.lengths)], dim=1)
+        scores = _take(dependents, grid.cells) @ _take(heads, places).mT
+        parts.append(functional.pad(scores.float().flatten(0, 1), (0, rows.longest + 1 - places.shape[1])))
+    if not parts:
+        return dependents.new_zeros(0, 1)
+    return torch.cat(parts).index_select(0, rows.gridded).masked_fill(~possible(rows), LOWEST)
 
 
-def _pick(heads: Tensor, rows: Rows, states: Tensor) -> Tensor:
-    """States of the heads of all rows. Shapes: [n], [groups, 1 + longest, width] to [n, width]."""
-    return states[rows.group, heads]
+def pick(heads: Tensor, states: Tensor, rows: Rows) -> Tensor:
+    """States of the heads of all rows.
+
+    Args:
+        heads: Place of each row's head in its group, from 1; 0 is the root. Shape: [n].
+        states: The roots' and the rows'. Shape: [groups + n, width].
+        rows: The rows.
+
+    Returns:
+        Shape: [n, width].
+    """
+    itself = torch.arange(len(rows), device=heads.device) - rows.position
+    return states.index_select(0, torch.where(heads == 0, rows.group, len(rows.lengths) + itself + heads - 1))
+
+
+def spread_heads(states: Tensor, rows: Rows) -> Tensor:
+    """Every group's root before its rows. Shapes: [groups + n, width] to [groups, 1 + longest, width]."""
+    roots, own = torch.split(states, [len(rows.lengths), len(rows)])
+    return torch.cat([roots[:, None], rows.pad(own)], dim=1)
 
 
 class Biaffine(ArcDecoder):
@@ -89,44 +123,44 @@ class Biaffine(ArcDecoder):
         """Score arcs.
 
         Returns:
-            `arcs`: [groups, longest, 1 + longest]; `dependents` and `heads`, the relation representations:
-            [groups, longest, relations] and [groups, 1 + longest, relations]; `hidden`: [n, hidden_width].
+            `arcs`: [n, 1 + longest]; `dependents` and `heads`, the relation representations: [n, relations] and
+            [groups + n, relations]; `hidden`: [n, hidden_width].
         """
-        padded = with_root(self.root, rows.pad(self._drop(states, rows)))
-        hidden = nn.functional.leaky_relu(self.project(padded), 0.1)
-        parts = [self._drop_shared(part) for part in torch.split(hidden, self.sizes, dim=-1)]
-        dependent, head = parts[0][:, 1:], parts[1]
-        arcs = _biased(dependent) @ self.arc @ head.transpose(1, 2)
-        arcs = arcs.float().masked_fill(~possible(rows), LOWEST)
-        flat = rows.flatten(hidden[:, 1:]).float()
-        return {"arcs": arcs, "dependents": parts[2][:, 1:], "heads": parts[3], "hidden": flat}
+        groups = len(rows.lengths)
+        states = self._drop(states, rows.group, groups)
+        own, roots = (functional.leaky_relu(self.project(each), 0.1) for each in (states, self.root[None]))
+        members = torch.cat([torch.arange(groups, device=states.device), rows.group])
+        dependent, head, related, relating = torch.split(own, self.sizes, dim=1)
+        _, root, _, root_relating = torch.split(roots.expand(groups, -1), self.sizes, dim=1)
+        dependent, related = (self._drop(part, rows.group, groups) for part in (dependent, related))
+        tables = (torch.cat(parts) for parts in ((root, head), (root_relating, relating)))
+        heads, relating = (self._drop(table, members, groups) for table in tables)
+        arcs = score_arcs(_biased(dependent) @ self.arc, heads, rows)
+        return {"arcs": arcs, "dependents": related, "heads": relating, "hidden": own}
 
     def relations(self, scores: dict[str, Tensor], rows: Rows, heads: Tensor) -> Tensor:
         """Score the relations of arcs; see `ArcDecoder`."""
-        dependent = _biased(rows.flatten(scores["dependents"]))
-        head = _biased(_pick(heads, rows, scores["heads"]))
+        dependent, head = _biased(scores["dependents"]), _biased(pick(heads, scores["heads"], rows))
         classes, inner, outer = self.relation.shape
-        turned = (dependent @ self.relation.permute(1, 0, 2).reshape(inner, -1)).view(-1, classes, outer)
-        return (turned @ head[:, :, None].to(turned.dtype)).squeeze(-1).float()
+        table = lowered(self.relation.permute(1, 0, 2).reshape(inner, -1))
+        blocks = [
+            ((own @ table).view(-1, classes, outer) @ other[:, :, None]).squeeze(-1)
+            for own, other in zip(torch.split(dependent, BLOCK), torch.split(head, BLOCK), strict=True)
+        ]
+        return torch.cat(blocks).float()
 
     def expected_relations(self, scores: dict[str, Tensor], rows: Rows) -> Tensor:
         """Sum the head out; see `ArcDecoder`."""
-        dependent, head = _biased(scores["dependents"]), _biased(scores["heads"])
+        dependent, head = _biased(rows.pad(scores["dependents"])), _biased(spread_heads(scores["heads"], rows))
         logits = torch.einsum("gdi,cij,ghj->gdhc", dependent, self.relation.to(dependent.dtype), head).float()
-        expected = torch.einsum("gdh,gdhc->gdc", scores["arcs"].softmax(-1), logits.softmax(-1))
-        return rows.flatten(expected)
+        return rows.flatten(torch.einsum("gdh,gdhc->gdc", rows.pad(scores["arcs"].softmax(-1)), logits.softmax(-1)))
 
-    def _drop(self, states: Tensor, rows: Rows) -> Tensor:
+    def _drop(self, states: Tensor, groups: Tensor, count: int) -> Tensor:
+        """Drop the same units at all rows of a group; `groups` are those of the states, `count` is their number."""
         if not self.training or self.dropout == 0:
             return states
-        kept = torch.rand(len(rows.lengths), states.shape[-1], device=states.device) >= self.dropout
-        return states * kept[rows.group] / (1 - self.dropout)
-
-    def _drop_shared(self, part: Tensor) -> Tensor:
-        if not self.training or self.dropout == 0:
-            return part
-        kept = torch.rand(len(part), 1, part.shape[-1], device=part.device) >= self.dropout
-        return part * kept / (1 - self.dropout)
+        kept = torch.rand(count, states.shape[-1], device=states.device) >= self.dropout
+        return states * kept[groups] / (1 - self.dropout)
 
 
 class HeadSelection(ArcDecoder):
@@ -156,25 +190,21 @@ class HeadSelection(ArcDecoder):
         """Score arcs.
 
         Returns:
-            `arcs`: [groups, longest, 1 + longest]; `states`, with the root: [groups, 1 + longest, width];
-            `hidden`: [n, width].
+            `arcs`: [n, 1 + longest]; `states`, the roots' and the rows': [groups + n, width]; `hidden`: [n, width].
         """
-        padded = with_root(self.root, rows.pad(states))
-        arcs = padded[:, 1:] @ self.arc @ padded.transpose(1, 2)
-        return {"arcs": arcs.float().masked_fill(~possible(rows), LOWEST), "states": padded, "hidden": states}
+        table = torch.cat([self.root.to(states.dtype).expand(len(rows.lengths), -1), states])
+        return {"arcs": score_arcs(states @ self.arc, table, rows), "states": table, "hidden": states}
 
     def relations(self, scores: dict[str, Tensor], rows: Rows, heads: Tensor) -> Tensor:
         """Score the relations of arcs; see `ArcDecoder`."""
-        own, head = rows.flatten(scores["states"][:, 1:]), _pick(heads, rows, scores["states"])
-        return self._classify(torch.cat([own, head], dim=-1))
+        return self._classify(torch.cat([scores["hidden"], pick(heads, scores["states"], rows)], dim=-1))
 
     def expected_relations(self, scores: dict[str, Tensor], rows: Rows) -> Tensor:
         """Sum the head out; see `ArcDecoder`."""
-        states, n = scores["states"], rows.longest
+        states, n = spread_heads(scores["states"], rows), rows.longest
         own = states[:, 1:, None].expand(-1, -1, n + 1, -1)
         logits = self._classify(torch.cat([own, states[:, None].expand(-1, n, -1, -1)], dim=-1))
-        expected = torch.einsum("gdh,gdhc->gdc", scores["arcs"].softmax(-1), logits.softmax(-1))
-        return rows.flatten(expected)
+        return rows.flatten(torch.einsum("gdh,gdhc->gdc", rows.pad(scores["arcs"].softmax(-1)), logits.softmax(-1)))
 
     def _classify(self, states: Tensor) -> Tensor:
         hidden = self.hidden(self.dropout(states)).relu()
@@ -184,3 +214,8 @@ class HeadSelection(ArcDecoder):
 
 def _biased(states: Tensor) -> Tensor:
     return torch.cat([states, torch.ones_like(states[..., :1])], dim=-1)
+
+
+def _take(states: Tensor, places: Tensor) -> Tensor:
+    """States at places. Shapes: [n, width], [...] to [..., width]."""
+    return states.index_select(0, places.flatten()).view(*places.shape, -1)

@@ -50,7 +50,7 @@ class ConstrainedTagger(Classifier):
 
     def best(self, scores: Scores, rows: Rows) -> Tensor:
         """The best legal sequence of every group (Viterbi). Shape: [n], int64."""
-        return rows.flatten(self.chain.viterbi(rows.pad(scores["logits"]), rows.mask))
+        return self.chain.viterbi(scores["logits"], rows)
 
     def conditionals(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
         """Probability of every tag given the tag before it, which here does not count. Shape: [n]."""
@@ -83,12 +83,11 @@ class CrfTagger(ConstrainedTagger):
         """Marginals, with gradient, and continuations. Shape of both: [n, tags]."""
         if "continuations" in scores:
             return Posterior(scores["marginals"], scores["continuations"])
-        return Posterior(*map(rows.flatten, self.chain.posterior(rows.pad(scores["logits"]), rows.mask)))
+        return self.chain.posterior(scores["logits"], rows)
 
     def loss(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
         """Negative log likelihood per row with gold; see `cascade.nn.structs.chain.nll`."""
-        tags = self._inside(tags, rows)
-        return self.chain.nll(rows.pad(scores["logits"]), rows.pad(tags), rows.mask)
+        return self.chain.nll(scores["logits"], self._inside(tags, rows), rows)
 
     def marginals(self, scores: Scores, rows: Rows) -> Tensor:
         """Probability of every tag at every row, with gradient. Shape: [n, tags]."""
@@ -96,8 +95,7 @@ class CrfTagger(ConstrainedTagger):
 
     def conditionals(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
         """Probability of every tag given the tag before it. Shape: [n]."""
-        logits, continuations = rows.pad(scores["logits"]), rows.pad(self.posterior(scores, rows).continuations)
-        return rows.flatten(self.chain.conditionals(logits, rows.pad(tags), rows.mask, continuations))
+        return self.chain.conditionals(scores["logits"], tags, rows, self.posterior(scores, rows).continuations)
 
     def _inside(self, tags: Tensor, rows: Rows) -> Tensor:
         """Gold without the tags at the edges of a group that cannot stand there: of a span that the group cuts in two.

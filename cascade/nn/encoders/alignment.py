@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
@@ -39,6 +39,21 @@ def best_windows(starts: Indices, pieces: int) -> Indices:
     return np.searchsorted(borders, np.arange(pieces))
 
 
+@dataclass(frozen=True)
+class _Window:
+    """One window.
+
+    Args:
+        ids: Of its pieces, special ones among them.
+        word: Number from 1 of the token of each piece, 0 for special ones. Shape: [pieces].
+        second: Where the second text of a pair begins; the number of pieces where there is none.
+    """
+
+    ids: list[int]
+    word: Indices
+    second: int
+
+
 class WordPieces:
     """Texts of words as padded windows of word pieces.
 
@@ -53,52 +68,88 @@ class WordPieces:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.tokenizer, self.padding = tokenizer, padding
-        sample = tokenizer.encode(["a"], is_pretokenized=True)
-        first = sample.special_tokens_mask.index(0)
-        last = len(sample) - sample.special_tokens_mask[::-1].index(0)
-        self.before, self.after = sample.ids[:first], sample.ids[last:]
+        self.before, self.after = _special(tokenizer.encode(["a"], is_pretokenized=True))
+        self.first, self.between, self.last = _special(tokenizer.encode(["a"], ["a"], is_pretokenized=True))
         self.room = window - len(self.before) - len(self.after)
+        self.pair_room = window - len(self.first) - len(self.between) - len(self.last)
         self.stride = min(stride, self.room)
 
-    def features(self, texts: Sequence[Sequence[str]]) -> Features:
+    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
         """Cut a batch into pieces, with one call of the tokenizer.
 
         Args:
             texts: The texts of a batch; any may be empty. A word may have no piece, such as one of white space.
+            pairs: Places of texts that are read in one window with the text after them, where both fit into one.
 
         Returns:
-            `ids`, shape [windows, longest]; `mask`, 1 where there is a piece, same shape; `text` of each window, shape
-            [windows]; and per piece of the texts, in order, the `window` where it is read, its `place` there, and its
-            `token` among all tokens, shape [pieces]. All int64. A text without pieces has no window.
+            `ids`, shape [windows, longest]; `mask`, 1 where there is a piece, `segment`, 1 in the second text of a
+            pair, and `word`, the number from 1 of the token that a piece is of, 0 for special pieces and padding, all
+            of the same shape; and per piece of the texts, in order, the `window` where it is read, its `place` there,
+            and its `token` among all tokens, shape [pieces]. All int64. A text without pieces has no window.
         """
         encodings = self.tokenizer.encode_batch(
             [list(t) for t in texts], is_pretokenized=True, add_special_tokens=False
         )
-        rows: list[list[int]] = []
-        owners: list[int] = []
+        firsts = np.cumsum([0, *map(len, texts)])
+        words = [np.array(e.word_ids, dtype=np.int64) + i for e, i in zip(encodings, firsts, strict=False)]
+        windows: list[_Window] = []
         read = [np.zeros((3, 0), dtype=np.int64)]
-        first = 0
-        for number, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
-            pieces, size = encoding.ids, len(encoding)
-            starts = window_starts(size, room=self.room, stride=self.stride)
-            best = best_windows(starts, size)
-            place = np.arange(size) - starts[best] + len(self.before)
-            token = np.array(encoding.word_ids, dtype=np.int64) + first
-            read.append(np.stack([best + len(rows), place, token]))
-            rows += [[*self.before, *pieces[start : start + self.room], *self.after] for start in starts]
-            owners += [number] * len(starts)
-            first += len(text)
+        joined = {i for i in pairs if 0 < len(encodings[i]) + len(encodings[i + 1]) <= self.pair_room}
+        for number, (encoding, word) in enumerate(zip(encodings, words, strict=True)):
+            if number in joined:
+                places = self._join(windows, encoding.ids, encodings[number + 1].ids, word, words[number + 1])
+                read.append(np.stack([*places, np.concatenate(words[number : number + 2])]))
+            elif number - 1 not in joined:
+                read.append(np.stack([*self._cut(windows, encoding.ids, word), word]))
         window, place, token = np.concatenate(read, axis=1)
-        ids, mask = self._padded(rows)
-        parts = {"ids": ids, "mask": mask, "text": owners, "window": window, "place": place, "token": token}
+        parts = {**self._padded(windows), "window": window, "place": place, "token": token}
         return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
 
-    def _padded(self, rows: list[list[int]]) -> tuple[Indices, Indices]:
-        lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    def _cut(self, windows: list[_Window], pieces: list[int], word: Indices) -> tuple[Indices, Indices]:
+        """Add the windows over a text; where its pieces are read."""
+        size, first = len(pieces), len(windows)
+        starts = window_starts(size, room=self.room, stride=self.stride)
+        best = best_windows(starts, size)
+        for start in starts:
+            ids = [*self.before, *pieces[start : start + self.room], *self.after]
+            numbers = np.pad(word[start : start + self.room] + 1, (len(self.before), len(self.after)))
+            windows.append(_Window(ids, numbers, len(ids)))
+        return best + first, np.arange(size) - starts[best] + len(self.before)
+
+    def _join(
+        self, windows: list[_Window], left: list[int], right: list[int], left_word: Indices, right_word: Indices
+    ) -> tuple[Indices, Indices]:
+        """Add the window over a pair; where the pieces of both texts are read."""
+        second = len(self.first) + len(left) + len(self.between)
+        ids = [*self.first, *left, *self.between, *right, *self.last]
+        place = np.concatenate([np.arange(len(left)) + len(self.first), np.arange(len(right)) + second])
+        word = np.zeros(len(ids), dtype=np.int64)
+        word[place] = np.concatenate([left_word, right_word]) + 1
+        windows.append(_Window(ids, word, second))
+        return np.full(len(place), len(windows) - 1), place
+
+    def _padded(self, windows: list[_Window]) -> dict[str, Indices]:
+        lengths = np.array([len(window.ids) for window in windows], dtype=np.int64)
+        seconds = np.array([window.second for window in windows], dtype=np.int64)
+        places = np.arange(lengths.max(initial=0))
+        mask = places < lengths[:, None]
         ids = np.full(mask.shape, self.padding, dtype=np.int64)
-        ids[mask] = [piece for row in rows for piece in row]
-        return ids, mask.astype(np.int64)
+        ids[mask] = [piece for window in windows for piece in window.ids]
+        word = np.zeros_like(ids)
+        word[mask] = np.concatenate([window.word for window in windows]) if windows else 0
+        segment = mask & (places >= seconds[:, None])
+        return {"ids": ids, "mask": mask.astype(np.int64), "word": word, "segment": segment.astype(np.int64)}
+
+
+def _special(sample: Encoding) -> list[list[int]]:
+    """The special pieces before, between and behind the texts of an encoding."""
+    runs: list[list[int]] = [[]]
+    for piece, special in zip(sample.ids, sample.special_tokens_mask, strict=True):
+        if special:
+            runs[-1].append(piece)
+        else:
+            runs.append([])
+    return runs
 
 
 @dataclass(frozen=True)
@@ -106,13 +157,11 @@ class Alignment:
     """Where the pieces of tokens stand in the windows of a batch; see `WordPieces.features`.
 
     Args:
-        text: Text of each window. Shape: [windows].
         window: Window of each piece. Shape: [pieces].
         place: Place of each piece in its window. Shape: [pieces].
         token: Row of the token of each piece, non-decreasing. Shape: [pieces].
     """
 
-    text: Tensor
     window: Tensor
     place: Tensor
     token: Tensor
@@ -132,17 +181,22 @@ class Alignment:
         flat = states.flatten(0, 1).float()
         return functional.embedding_bag(cells, flat, counts.cumsum(0) - counts, mode="mean")
 
-    def narrow(self, windows: Tensor, tokens: Tensor) -> Alignment:
-        """The alignment of the windows and token rows that stay, numbered anew.
+    def narrow(self, tokens: Tensor, windows: int) -> tuple[Alignment, Tensor]:
+        """The alignment of the token rows that stay and of the windows that they are read in, numbered anew.
 
         Args:
-            windows: Shape: [windows], bool.
             tokens: Shape: [token rows], bool.
+            windows: Number of windows.
+
+        Returns:
+            The alignment, and the windows that stay, shape [windows], bool.
         """
         pieces = tokens[self.token]
-        return Alignment(
-            text=self.text[windows],
-            window=(windows.cumsum(0) - 1)[self.window[pieces]],
+        kept = torch.zeros(windows, dtype=torch.bool, device=tokens.device)
+        kept[self.window[pieces]] = True
+        alignment = Alignment(
+            window=(kept.cumsum(0) - 1)[self.window[pieces]],
             place=self.place[pieces],
             token=(tokens.cumsum(0) - 1)[self.token[pieces]],
         )
+        return alignment, kept

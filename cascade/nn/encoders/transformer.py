@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,9 +12,12 @@ from torch import Tensor
 from cascade.errors import ModelError
 from cascade.nn.encoders.alignment import Alignment, WordPieces
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
-from cascade.nn.encoders.pretrained import Pretrained, pretrained, pretrained_config, rebuilt
+from cascade.nn.encoders.case import WordCase, word_cases
+from cascade.nn.encoders.pretrained import Pretrained, borrow_embeddings, fix, pretrained, pretrained_config, rebuilt
 from cascade.nn.precision import has_bf16
 from cascade.nn.rows import Rows
+
+Pairs = Literal["apart", "together"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,14 @@ class Transformer:
         layers: Blocks that are kept, from the lowest; all of them when None, which is looked up at once, so that the
             specification of a saved model stands without the pretrained one.
         lora: Train low-rank updates alone; None trains all weights.
+        case: Add to the embedding of every piece a vector of its word's case, zero at first; for models that were
+            pretrained on lower-cased text, which tell "Apple" from "apple" no other way.
+        fixed_embeddings: Leave the embeddings as they were pretrained, and out of a saved model; where it is loaded,
+            they are read from what `name` stands for.
+        pairs: Whether the two texts of a sentence pair are read `apart`, or `together` in one window, where each word
+            attends to both.
+        attention_dropout: Share of the attention's weights dropped in training; the pretrained model's own when None.
+            Without any, a CPU computes attention in one go, which is much quicker.
         window: Word pieces that are read at a time, at most. Longer texts are read in overlapping windows.
         stride: Word pieces from the start of one window to the start of the next.
         bf16: Compute blocks in bfloat16 on a CPU that has instructions for it; states are float32 all the same.
@@ -53,6 +65,10 @@ class Transformer:
     _: KW_ONLY
     layers: int | None = None
     lora: LoRA | None = None
+    case: bool = False
+    fixed_embeddings: bool = False
+    pairs: Pairs = "apart"
+    attention_dropout: float | None = None
     window: int = 512
     stride: int = 384
     bf16: bool = True
@@ -75,7 +91,10 @@ class Transformer:
         Raises:
             ModelError: If the pretrained model cannot be read or does not fit.
         """
-        parts = rebuilt(assets) if assets else pretrained(self.name, layers=self.depth)
+        dropout = self.attention_dropout
+        parts = rebuilt(assets) if assets else pretrained(self.name, layers=self.depth, attention_dropout=dropout)
+        if assets and self.fixed_embeddings:
+            borrow_embeddings(parts, self.name, assets)
         return TransformerEncoder(self, parts)
 
 
@@ -109,6 +128,12 @@ class TransformerEncoder(Encoder):
         self.parts, self.bf16 = parts, spec.bf16
         self.widths = (parts.config.hidden_size,) * (spec.depth + 1)
         self.embeddings, self.blocks = parts.embeddings, parts.blocks
+        self.case = WordCase(parts.config.hidden_size) if spec.case else None
+        self.fixed, self.together = spec.fixed_embeddings, spec.pairs == "together"
+        self.fused = parts.config._attn_implementation == "sdpa"
+        self.segments = getattr(parts.config, "type_vocab_size", 1) > 1
+        if self.fixed:
+            fix(self.embeddings)
         window = min(spec.window, parts.positions)
         padding = parts.config.pad_token_id or 0
         self.pieces = WordPieces(parts.tokenizer, padding=padding, window=window, stride=spec.stride)
@@ -130,20 +155,25 @@ class TransformerEncoder(Encoder):
         inject_adapter_in_model(config, self.blocks)
 
     def assets(self) -> dict[str, bytes]:
-        """The transformer's config and its tokenizer."""
-        return self.parts.assets()
+        """The transformer's config and its tokenizer; the fingerprint of its embeddings where they are not saved."""
+        return self.parts.assets(fingerprint=self.fixed)
 
-    def features(self, texts: Sequence[Sequence[str]]) -> Features:
+    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
         """Cut the words into pieces; see `WordPieces.features`."""
-        return self.pieces.features(texts)
+        features = self.pieces.features(texts, pairs if self.together else ())
+        return features if self.case is None else {**features, "case": word_cases(texts)[features["word"]]}
 
     def embed(self, features: Features, rows: Rows) -> State:
         """Layer 0: the embeddings of pieces and places."""
+        self._choose_attention(features["ids"].device)
         states, mask = features["ids"], features["mask"]
-        alignment = Alignment(**{name: features[name] for name in ("text", "window", "place", "token")})
+        alignment = Alignment(**{name: features[name] for name in ("window", "place", "token")})
         if len(states):
-            for module in self.embeddings:
+            embed, *project = self.embeddings
+            states = embed(states, token_type_ids=features["segment"]) if self.segments else embed(states)
+            for module in project:
                 states = module(states)
+            states = states if self.case is None else states + self.case(features["case"])
         else:
             states = torch.zeros(0, 0, self.widths[0], device=states.device)
         state = State(rows=rows, index=None, total=len(rows))
@@ -161,17 +191,20 @@ class TransformerEncoder(Encoder):
     def narrow(self, state: State, keep: Tensor) -> State:
         """Go on with some of the texts only; the padding shrinks to what is left."""
         carry: Carry = state.carry
-        texts = torch.zeros(state.rows.size, dtype=torch.bool, device=keep.device)
-        texts[state.rows.parent[keep]] = True
-        windows = texts[carry.alignment.text]
+        alignment, windows = carry.alignment.narrow(keep, len(carry.mask))
         mask = carry.mask[windows]
         longest = int(mask.sum(1).max()) if len(mask) else 0
         states, mask = carry.states[windows, :longest], mask[:, :longest]
-        alignment = carry.alignment.narrow(windows, keep)
         return narrowed(state, keep, Carry(states, mask, self._attention(states, mask), alignment))
 
     def _reached(self, state: State, carry: Carry) -> State:
         return state.reached(carry.alignment.pool(carry.states, len(state.rows)), carry)
+
+    def _choose_attention(self, device: torch.device) -> None:
+        # The fused attention of a CPU is quick forward, but slower than the plain one backward.
+        if self.fused:
+            plain = device.type == "cpu" and torch.is_grad_enabled()
+            self.parts.config._attn_implementation = "eager" if plain else "sdpa"
 
     def _attention(self, states: Tensor, mask: Tensor) -> Tensor | None:
         from transformers.masking_utils import create_bidirectional_mask

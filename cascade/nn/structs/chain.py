@@ -1,10 +1,10 @@
-"""Linear-chain conditional random fields over padded batches (Lafferty et al. 2001).
+"""Linear-chain conditional random fields over the groups of flat rows (Lafferty et al. 2001).
 
 A sequence of tags y scores ``start[y1] + sum_t emissions[t, yt] + sum_t transitions[y(t-1), yt] + end[yT]``. All of it
-is computed in log space, sums in double precision where the device has it, and vectorised over rows and tags.
+is computed in log space, sums in double precision where the device has it, and vectorised over groups and tags: each
+step takes one row of every group that still has one.
 
-Everywhere: ``emissions`` is ``[n, L, C]``; ``mask`` is boolean ``[n, L]``, true on the first tokens of a row and false
-on its padding; a row of length zero is legal, has one (empty) sequence of score 0, and gives no loss. A function takes
+Everywhere: ``emissions`` is ``[n, C]``, and every group of the ``n`` rows is one sequence. A function takes
 `Potentials`, what a chain scores besides its emissions; `LinearChain` brings its own.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cascade.nn.rows import MISSING
+from cascade.nn.rows import MISSING, Rows
 from cascade.nn.structs.iobes import Allowed
 
 FORBIDDEN = -1e4
@@ -40,38 +40,34 @@ class Potentials(NamedTuple):
     end: Tensor
 
 
-def log_partition(emissions: Tensor, mask: Tensor, potentials: Potentials) -> Tensor:
-    """Log of the summed exponentiated scores of all tag sequences, ``[n]`` (forward algorithm)."""
-    if not mask.shape[1]:
-        return emissions.new_zeros(len(mask))
-    emissions = _prepare(emissions, mask)
-    last = _forward(emissions, mask, potentials)[-1]
-    return (last + potentials.end).logsumexp(dim=1).masked_fill(~mask[:, 0], 0.0).to(emissions.dtype)
+def log_partition(emissions: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
+    """Log of the summed exponentiated scores of all tag sequences, ``[groups]`` (forward algorithm)."""
+    emissions = _widen(emissions)
+    if not len(rows):
+        return emissions.new_zeros(0)
+    last = _forward(emissions, rows, potentials).index_select(0, rows.last)
+    return (last + potentials.end).logsumexp(dim=1).to(emissions.dtype)
 
 
-def score(emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials) -> Tensor:
-    """Score of one complete tag sequence a row.
+def score(emissions: Tensor, tags: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
+    """Score of one complete tag sequence a group.
 
     Args:
-        emissions: ``[n, L, C]``.
-        tags: ``[n, L]``, complete within the mask.
-        mask: ``[n, L]``.
+        emissions: ``[n, C]``.
+        tags: ``[n]``, complete.
+        rows: The n rows.
         potentials: Scores of transitions, starts and ends.
 
     Returns:
-        Scores ``[n]``.
+        Scores ``[groups]``.
     """
-    if not mask.shape[1]:
-        return emissions.new_zeros(len(mask))
-    tags = tags.masked_fill(~mask, 0)
-    chosen = _prepare(emissions, mask).gather(2, tags.unsqueeze(2)).squeeze(2)
-    steps = potentials.transitions[tags[:, :-1], tags[:, 1:]].masked_fill(~mask[:, 1:], 0.0)
-    total = chosen.sum(1) + steps.sum(1)
-    last = tags.gather(1, (mask.sum(1, keepdim=True) - 1).clamp(min=0)).squeeze(1)
-    return (total + potentials.start[tags[:, 0]] + potentials.end[last]).masked_fill(~mask[:, 0], 0.0)
+    chosen = _widen(emissions).gather(1, tags[:, None]).squeeze(1)
+    steps = torch.where(rows.position == 0, potentials.start[tags], potentials.transitions[tags.roll(1), tags])
+    total = chosen.new_zeros(len(rows.lengths)).index_add(0, rows.group, chosen + steps)
+    return total + potentials.end[tags[rows.last]]
 
 
-def nll(emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials) -> Tensor:
+def nll(emissions: Tensor, tags: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
     """Negative log likelihood of complete or partial annotation, as the mean over annotated tokens.
 
     Where tags are missing, the likelihood is that of all completions together (Tsuboi et al. 2008, "Training
@@ -79,104 +75,99 @@ def nll(emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials) -
     entropy, whatever the length and number of the sequences.
 
     Args:
-        emissions: ``[n, L, C]``.
-        tags: ``[n, L]``, with `MISSING` where there is no gold.
-        mask: ``[n, L]``.
+        emissions: ``[n, C]``.
+        tags: ``[n]``, with `MISSING` where there is no gold.
+        rows: The n rows.
         potentials: Scores of transitions, starts and ends.
 
     Returns:
         A scalar; 0 where nothing is annotated.
     """
-    known = mask & (tags != MISSING)
-    annotated = known.any(dim=1)
-    emissions, tags, mask, known = emissions[annotated], tags[annotated], mask[annotated], known[annotated]
-    gold = score(emissions, tags.masked_fill(~known, 0), mask, potentials)
-    partial = (mask & ~known).any(dim=1).nonzero().squeeze(1)
-    if len(partial):
-        fits = _fitting(emissions[partial], tags[partial], known[partial])
-        gold = gold.index_copy(0, partial, log_partition(fits, mask[partial], potentials))
-    return (log_partition(emissions, mask, potentials) - gold).sum() / known.sum().clamp(min=1)
+    known = tags != MISSING
+    annotated = _groups_with(known, rows)[rows.group]
+    emissions, tags, known, rows = emissions[annotated], tags[annotated], known[annotated], rows.only(annotated)
+    gold = score(emissions, tags.masked_fill(~known, 0), rows, potentials)
+    partial = _groups_with(~known, rows)
+    if partial.any():
+        kept = partial[rows.group]
+        fits = _fitting(emissions[kept], tags[kept], known[kept])
+        gold = gold.index_copy(0, partial.nonzero().squeeze(1), log_partition(fits, rows.only(kept), potentials))
+    return (log_partition(emissions, rows, potentials) - gold).sum() / known.sum().clamp(min=1)
+
+
+def _groups_with(chosen: Tensor, rows: Rows) -> Tensor:
+    """Groups that have a chosen row. Shape: [groups], bool."""
+    return torch.zeros_like(rows.lengths, dtype=torch.bool).index_fill(0, rows.group[chosen], True)
 
 
 def _fitting(emissions: Tensor, tags: Tensor, known: Tensor) -> Tensor:
     """Emissions of which only those that fit the annotation are left."""
-    gold = tags.masked_fill(~known, 0).unsqueeze(2)
-    fits = torch.zeros_like(emissions, dtype=torch.bool).scatter_(2, gold, True) | ~known.unsqueeze(2)
+    gold = tags.masked_fill(~known, 0).unsqueeze(1)
+    fits = torch.zeros_like(emissions, dtype=torch.bool).scatter_(1, gold, True) | ~known.unsqueeze(1)
     return _widen(emissions).masked_fill(~fits, _CONTRADICTED)
 
 
 @torch.no_grad()
-def viterbi(emissions: Tensor, mask: Tensor, potentials: Potentials) -> Tensor:
-    """The best tag sequence of each row, ``[n, L]`` of int64, with 0 on the padding (Viterbi 1967)."""
-    if not mask.shape[1]:
-        return torch.zeros_like(mask, dtype=torch.long)
-    first, *rest = _prepare(emissions, mask).unbind(1)
-    best, into = potentials.start + first, potentials.transitions.T
-    stay = torch.arange(emissions.shape[2], device=emissions.device).expand(len(mask), -1)
-    origins = []
-    for emission, alive in zip(rest, mask.T[1:, :, None], strict=True):
-        reached, origin = (best.unsqueeze(1) + into).max(dim=2)
-        best = torch.where(alive, reached + emission, best)
-        origins.append(torch.where(alive, origin, stay))
-    path = [(best + potentials.end).argmax(dim=1, keepdim=True)]
-    for origin in reversed(origins):
-        path.append(origin.gather(1, path[-1]))
-    return torch.cat(path[::-1], dim=1).masked_fill(~mask, 0)
+def viterbi(emissions: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
+    """The best tag sequence of each group, ``[n]`` of int64 (Viterbi 1967)."""
+    if not len(rows):
+        return rows.parent.new_zeros(0)
+    first, *rest = rows.steps.split(_widen(emissions))
+    best = [potentials.start + first]
+    for emission in rest:
+        best.append((best[-1][: len(emission), :, None] + potentials.transitions).amax(1) + emission)
+    path = [(best[-1] + potentials.end).argmax(1)]
+    for sums in best[-2::-1]:
+        onward = torch.cat([potentials.transitions.T[path[-1]], potentials.end.expand(len(sums) - len(path[-1]), -1)])
+        path.append((sums + onward).argmax(1))
+    return rows.steps.join(path[::-1])
 
 
-def marginals(emissions: Tensor, mask: Tensor, potentials: Potentials) -> Tensor:
-    """Probability of each tag at each token, ``[n, L, C]``, with 0 on the padding (forward-backward algorithm).
+def marginals(emissions: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
+    """Probability of each tag at each row, ``[n, C]`` (forward-backward algorithm).
 
     It can be differentiated as often as one likes, so that soft labels of a chain carry gradient.
     """
-    return posterior(emissions, mask, potentials).marginals
+    return posterior(emissions, rows, potentials).marginals
 
 
 class Posterior(NamedTuple):
     """What the forward-backward algorithm finds.
 
     Attributes:
-        marginals: Probability of each tag at each token, 0 on the padding; ``[n, L, C]``.
-        continuations: Log of the summed exponentiated scores of all that can follow each tag; ``[n, L, C]``.
+        marginals: Probability of each tag at each row; ``[n, C]``.
+        continuations: Log of the summed exponentiated scores of all that can follow each tag; ``[n, C]``.
     """
 
     marginals: Tensor
     continuations: Tensor
 
 
-def posterior(emissions: Tensor, mask: Tensor, potentials: Potentials) -> Posterior:
+def posterior(emissions: Tensor, rows: Rows, potentials: Potentials) -> Posterior:
     """Run forward-backward once, for `marginals` and `conditionals`."""
-    if not mask.shape[1]:
+    emissions = _widen(emissions)
+    if not len(rows):
         return Posterior(emissions, emissions)
-    emissions = _prepare(emissions, mask)
-    forward = torch.stack(_forward(emissions, mask, potentials), dim=1)
-    backward = torch.stack(_backward(emissions, mask, potentials), dim=1)
-    marginals = (forward + backward).softmax(dim=2).masked_fill(~mask.unsqueeze(2), 0.0)
-    return Posterior(marginals.to(emissions.dtype), backward.to(emissions.dtype))
+    forward, backward = _forward(emissions, rows, potentials), _backward(emissions, rows, potentials)
+    return Posterior((forward + backward).softmax(dim=1).to(emissions.dtype), backward.to(emissions.dtype))
 
 
-def conditionals(
-    emissions: Tensor, tags: Tensor, mask: Tensor, potentials: Potentials, continuations: Tensor
-) -> Tensor:
+def conditionals(emissions: Tensor, tags: Tensor, rows: Rows, potentials: Potentials, continuations: Tensor) -> Tensor:
     """Probability of each tag given the tag before it; a stretch of them multiplies to that of the stretch.
 
     Args:
-        emissions: ``[n, L, C]``.
-        tags: ``[n, L]``, complete within the mask.
-        mask: ``[n, L]``.
+        emissions: ``[n, C]``.
+        tags: ``[n]``, complete.
+        rows: The n rows.
         potentials: Scores of transitions, starts and ends.
         continuations: Those of `posterior`.
 
     Returns:
-        Probabilities ``[n, L]``, 1 on the padding.
+        Probabilities ``[n]``.
     """
-    if not mask.shape[1]:
-        return emissions.new_ones(mask.shape)
-    tags = tags.masked_fill(~mask, 0)
-    before = torch.cat([potentials.start.expand(len(mask), 1, -1), potentials.transitions[tags[:, :-1]]], dim=1)
-    scores = before + _prepare(emissions, mask) + continuations
-    chosen = scores.log_softmax(dim=2).gather(2, tags.unsqueeze(2)).squeeze(2)
-    return chosen.exp().masked_fill(~mask, 1.0)
+    before = torch.where(rows.position[:, None] == 0, potentials.start, potentials.transitions[tags.roll(1)])
+    scores = before + _widen(emissions) + continuations
+    return scores.log_softmax(dim=1).gather(1, tags[:, None]).squeeze(1).exp()
 
 
 def _widen(tensor: Tensor) -> Tensor:
@@ -199,27 +190,25 @@ def _advance(sums: Tensor, weights: Tensor) -> Tensor:
     return reached.clamp(min=limit).log() + highest
 
 
-def _prepare(emissions: Tensor, mask: Tensor) -> Tensor:
-    return _widen(emissions).masked_fill(~mask.unsqueeze(2), 0.0)
-
-
-def _forward(emissions: Tensor, mask: Tensor, potentials: Potentials) -> list[Tensor]:
-    """Log sums ``[n, C]`` over all beginnings that end in a tag; padding repeats the last token's."""
-    first, *rest = _double(emissions).unbind(1)
+def _forward(emissions: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
+    """Log sums ``[n, C]`` over all beginnings that end in a tag."""
+    first, *rest = rows.steps.split(_double(emissions))
     weights = _double(potentials.transitions).exp()
     sums = [_double(potentials.start) + first]
-    for emission, alive in zip(rest, mask.T[1:, :, None], strict=True):
-        sums.append(torch.where(alive, _advance(sums[-1], weights) + emission, sums[-1]))
-    return sums
+    for emission in rest:
+        sums.append(_advance(sums[-1][: len(emission)], weights) + emission)
+    return rows.steps.join(sums)
 
 
-def _backward(emissions: Tensor, mask: Tensor, potentials: Potentials) -> list[Tensor]:
-    """Log sums ``[n, C]`` over all continuations after a tag; padding holds the end scores."""
+def _backward(emissions: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
+    """Log sums ``[n, C]`` over all continuations after a tag."""
+    first, *rest = rows.steps.split(_double(emissions))
     weights, end = _double(potentials.transitions).exp().T, _double(potentials.end)
-    sums = [end.expand(len(mask), -1)]
-    for emission, alive in zip(_double(emissions).unbind(1)[:0:-1], mask.T[1:, :, None].flip(0), strict=True):
-        sums.append(torch.where(alive, _advance(sums[-1] + emission, weights), end))
-    return sums[::-1]
+    sums = [end.expand(len(rest[-1] if rest else first), -1)]
+    for emission, size in zip(rest[::-1], rows.steps.sizes[-2::-1], strict=True):
+        onward = _advance(sums[-1] + emission, weights)
+        sums.append(torch.cat([onward, end.expand(size - len(onward), -1)]))
+    return rows.steps.join(sums[::-1])
 
 
 class LinearChain(nn.Module):
@@ -258,30 +247,30 @@ class LinearChain(nn.Module):
             _widen(self.end).masked_fill(~self.allowed_ends, FORBIDDEN),
         )
 
-    def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """See `log_partition`; ``[n]``."""
-        return log_partition(emissions, mask, self.potentials)
+    def log_partition(self, emissions: Tensor, rows: Rows) -> Tensor:
+        """See `log_partition`; ``[groups]``."""
+        return log_partition(emissions, rows, self.potentials)
 
-    def score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """See `score`; ``[n]``."""
-        return score(emissions, tags, mask, self.potentials)
+    def score(self, emissions: Tensor, tags: Tensor, rows: Rows) -> Tensor:
+        """See `score`; ``[groups]``."""
+        return score(emissions, tags, rows, self.potentials)
 
-    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+    def nll(self, emissions: Tensor, tags: Tensor, rows: Rows) -> Tensor:
         """See `nll`; a scalar."""
-        return nll(emissions, tags, mask, self.potentials)
+        return nll(emissions, tags, rows, self.potentials)
 
-    def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """See `viterbi`; ``[n, L]``."""
-        return viterbi(emissions, mask, self.potentials)
+    def viterbi(self, emissions: Tensor, rows: Rows) -> Tensor:
+        """See `viterbi`; ``[n]``."""
+        return viterbi(emissions, rows, self.potentials)
 
-    def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """See `marginals`; ``[n, L, C]``."""
-        return marginals(emissions, mask, self.potentials)
+    def marginals(self, emissions: Tensor, rows: Rows) -> Tensor:
+        """See `marginals`; ``[n, C]``."""
+        return marginals(emissions, rows, self.potentials)
 
-    def posterior(self, emissions: Tensor, mask: Tensor) -> Posterior:
+    def posterior(self, emissions: Tensor, rows: Rows) -> Posterior:
         """See `posterior`."""
-        return posterior(emissions, mask, self.potentials)
+        return posterior(emissions, rows, self.potentials)
 
-    def conditionals(self, emissions: Tensor, tags: Tensor, mask: Tensor, continuations: Tensor) -> Tensor:
-        """See `conditionals`; ``[n, L]``."""
-        return conditionals(emissions, tags, mask, self.potentials, continuations)
+    def conditionals(self, emissions: Tensor, tags: Tensor, rows: Rows, continuations: Tensor) -> Tensor:
+        """See `conditionals`; ``[n]``."""
+        return conditionals(emissions, tags, rows, self.potentials, continuations)

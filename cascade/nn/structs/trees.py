@@ -42,38 +42,40 @@ def decode(scores: Scores, *, projective: bool = False) -> Heads:
         ModelError: If the scores are not square, or one of them is NaN or +inf.
     """
     _check_shape(scores.shape)
-    heads: Heads = decode_batch(scores[None], [len(scores) - 1], projective=projective)[0]
-    return heads
+    return decode_batch(scores[1:], [len(scores) - 1], projective=projective)
 
 
 def decode_batch(scores: Scores, lengths: ArrayLike | Tensor, *, projective: bool = False) -> Heads:
-    """The best tree with a single root for each sentence of a padded batch.
+    """The best tree with a single root for each sentence of a batch.
 
     The best head of every word is taken first. Most sentences are well-formed then, which is tested for all of them at
     once; only the others go through `maximum_spanning_tree` or `eisner`.
 
     Args:
-        scores: Arc scores ``[b, L + 1, L + 1]``; what lies beyond a sentence is ignored.
+        scores: Arc scores of the words of all sentences, one sentence after another, ``[n, L + 1]``; what lies beyond a
+            sentence is ignored.
         lengths: Words of each sentence ``[b]``.
         projective: Whether arcs must not cross.
 
     Returns:
-        Heads ``[b, L]``, `PADDING` behind the end of a sentence.
+        Heads ``[n]``.
 
     Raises:
-        ModelError: If the scores are not square, or one of them is NaN or +inf.
+        ModelError: If one of the scores is NaN or +inf.
     """
-    _check_shape(scores.shape[1:])
     table = _to_numpy(scores)
     sizes = np.asarray(lengths.cpu() if isinstance(lengths, Tensor) else lengths, dtype=np.int64)
-    heads = _best_heads(table, sizes)
-    good = are_trees(heads, sizes)
+    starts = np.cumsum(sizes) - sizes
+    places = np.arange(len(table)) - np.repeat(starts, sizes)
+    heads = _best_heads(table, places, np.repeat(sizes, sizes))
+    padded = np.full((len(sizes), int(sizes.max(initial=0))), PADDING)
+    padded[np.repeat(np.arange(len(sizes)), sizes), places] = heads
+    good = are_trees(padded, sizes)
     if projective:
-        good[good] = are_projective(heads[good])
+        good[good] = are_projective(padded[good])
     search = eisner if projective else maximum_spanning_tree
-    for i in np.flatnonzero(~good):
-        n = sizes[i]
-        heads[i, :n] = search(table[i, : n + 1, : n + 1])
+    for start, size in zip(starts[~good].tolist(), sizes[~good].tolist(), strict=True):
+        heads[start : start + size] = search(np.pad(table[start : start + size, : size + 1], ((1, 0), (0, 0))))
     return heads
 
 
@@ -90,8 +92,8 @@ def greedy(scores: Scores) -> Heads:
         ModelError: If the scores are not square, or one of the best is NaN or +inf.
     """
     _check_shape(scores.shape)
-    heads: Heads = _best_heads(_to_numpy(scores)[None], np.array([len(scores) - 1]))[0]
-    return heads
+    words = np.arange(len(scores) - 1)
+    return _best_heads(_to_numpy(scores)[1:], words, np.full(len(words), len(words)))
 
 
 def is_tree(heads: ArrayLike, *, single_root: bool = True) -> bool:
@@ -258,16 +260,15 @@ def _edmonds(table: NDArray[np.float64]) -> tuple[Heads, float]:
     return np.array(heads[1:], dtype=np.int64), float(total)
 
 
-def _best_heads(table: NDArray[Any], lengths: NDArray[np.int64]) -> Heads:
-    positions = np.arange(table.shape[1])
-    outside = positions > lengths[:, None]
-    blocked = outside[:, None, :] | np.eye(len(positions), dtype=bool)
-    arcs = np.where(blocked[:, 1:], -np.inf, table[:, 1:])
-    heads: Heads = arcs.argmax(2)
+def _best_heads(table: NDArray[Any], places: NDArray[np.int64], sizes: NDArray[np.int64]) -> Heads:
+    """The best head of every word, by its place in its sentence, from 0, and the size of that."""
+    columns = np.arange(table.shape[1])
+    arcs = np.where((columns > sizes[:, None]) | (columns == places[:, None] + 1), -np.inf, table)
+    heads: Heads = arcs.argmax(1)
     # argmax stops at the first NaN, so that the best score shows every kind of bad score.
-    if not (np.take_along_axis(arcs, heads[:, :, None], 2)[:, :, 0] < np.inf)[~outside[:, 1:]].all():
+    if not (np.take_along_axis(arcs, heads[:, None], 1) < np.inf).all():
         raise _not_a_number()
-    return np.where(outside[:, 1:], PADDING, heads)
+    return heads
 
 
 def _finite(scores: Scores) -> NDArray[np.float64]:

@@ -30,11 +30,11 @@ def rows() -> Callable[[Texts], Rows]:
 
 
 @pytest.fixture(scope="session")
-def encode() -> Callable[[Encoder, Texts, int], State]:
+def encode() -> Callable[..., State]:
     """Run an encoder over texts up to a layer."""
 
-    def run(encoder: Encoder, texts: Texts, layer: int) -> State:
-        return encoder.advance(encoder.embed(encoder.features(texts), _rows(texts)), layer)
+    def run(encoder: Encoder, texts: Texts, layer: int, pairs: Sequence[int] = ()) -> State:
+        return encoder.advance(encoder.embed(encoder.features(texts, pairs), _rows(texts)), layer)
 
     return run
 
@@ -48,7 +48,9 @@ def tokenizer() -> Tokenizer:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     specials = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=specials
+    )
     return tokenizer
 
 

@@ -34,7 +34,8 @@ def test_pieces_worked_by_hand(pieces: WordPieces, tokenizer: Tokenizer) -> None
     ids = [tokenizer.token_to_id(piece) for piece in ("[CLS]", "the", "cat", "##ting", "[SEP]", "x")]
     assert features["ids"].tolist() == [ids[:5], [ids[0], ids[5], ids[4], 0, 0]]
     assert features["mask"].tolist() == [[1] * 5, [1, 1, 1, 0, 0]]
-    assert features["text"].tolist() == [0, 2]
+    assert features["word"].tolist() == [[0, 1, 2, 2, 0], [0, 3, 0, 0, 0]]
+    assert not features["segment"].any()
     assert features["window"].tolist() == [0, 0, 0, 1]
     assert features["place"].tolist() == [1, 2, 3, 1]
     assert features["token"].tolist() == [0, 1, 1, 2]
@@ -71,7 +72,7 @@ def test_truncation_and_padding_of_a_saved_tokenizer_are_ignored(tokenizer: Toke
 def test_pooling_is_the_mean_over_a_tokens_pieces() -> None:
     states = torch.randn(2, 4, 3, dtype=torch.bfloat16)
     window, place, token = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 2, 0, 3]), torch.tensor([1, 1, 1, 3])
-    alignment = Alignment(text=torch.tensor([0, 0]), window=window, place=place, token=token)
+    alignment = Alignment(window=window, place=place, token=token)
     pooled = alignment.pool(states, 5)
     assert pooled.dtype == torch.float32
     torch.testing.assert_close(pooled[1], states.float()[[0, 0, 1], [1, 2, 0]].mean(0))
@@ -79,14 +80,34 @@ def test_pooling_is_the_mean_over_a_tokens_pieces() -> None:
     assert not pooled[[0, 2, 4]].any()
 
 
+def test_a_pair_is_read_in_one_window(tokenizer: Tokenizer) -> None:
+    pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=8, stride=4)
+    features = pieces.features([["a"], ["catting", "b"], ["c", "x"], ["the"] * 9, ["d"]], pairs=[1, 3])
+    ids = [tokenizer.token_to_id(piece) for piece in ("[CLS]", "cat", "##ting", "b", "[SEP]", "c", "x", "[SEP]")]
+    assert features["ids"][1].tolist() == ids
+    assert features["segment"][1].tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
+    assert features["word"][1].tolist() == [0, 2, 2, 3, 0, 4, 5, 0]
+    assert features["window"].tolist() == [0, 1, 1, 1, 1, 1, *[2] * 5, *[3] * 4, 4]
+    assert features["place"].tolist() == [1, 1, 2, 3, 5, 6, 1, 2, 3, 4, 5, 3, 4, 5, 6, 1]
+    assert features["segment"].sum() == 3, "what does not fit into one window is read apart"
+
+
+def test_a_pair_without_pieces_has_no_window(tokenizer: Tokenizer) -> None:
+    pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=8, stride=4)
+    assert pieces.features([[], [" "]], pairs=[0])["ids"].shape == (0, 0)
+    features = pieces.features([[], ["a"]], pairs=[0])
+    assert features["place"].tolist() == [2]
+    assert features["segment"].tolist() == [[0, 0, 1, 1]]
+
+
 def test_narrowing_is_aligning_the_rest_alone(pieces: WordPieces) -> None:
     texts = [["catting"] * 4, [], ["a", " "], ["the"] * 7]
-    keys = ("text", "window", "place", "token")
+    keys = ("window", "place", "token")
     features, rest = pieces.features(texts), pieces.features(texts[2:])
     tokens = torch.tensor([False] * 4 + [True] * 9)
-    narrowed = Alignment(**{key: features[key] for key in keys}).narrow(features["text"] >= 2, tokens)
-    assert torch.equal(narrowed.text, rest["text"] + 2)
-    assert all(torch.equal(getattr(narrowed, key), rest[key]) for key in keys[1:])
+    narrowed, kept = Alignment(**{key: features[key] for key in keys}).narrow(tokens, len(features["ids"]))
+    assert kept.tolist() == [False] * 3 + [True] * 4
+    assert all(torch.equal(getattr(narrowed, key), rest[key]) for key in keys)
 
 
 def test_starts_are_integers() -> None:

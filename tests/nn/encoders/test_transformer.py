@@ -13,7 +13,7 @@ from cascade.nn.encoders.transformer import TransformerEncoder
 from cascade.nn.precision import has_bf16
 
 TEXTS = [["The", "cat", "catting"], [], ["on", " "], ["the", "mat", "of", "the", "cats"]]
-Encode = Callable[[TransformerEncoder, list[list[str]], int], State]
+Encode = Callable[..., State]
 
 
 def build(name: str, **settings: Any) -> TransformerEncoder:
@@ -95,6 +95,59 @@ def test_narrowing_trims_the_padding(tiny_bert: str, encode: Encode) -> None:
     state = encode(encoder, TEXTS, 1)
     state = encoder.narrow(state, state.rows.parent == 2)
     assert state.carry.states.shape == (1, 4, 8)
+
+
+def test_a_pair_read_together_is_the_models_own_forward_pass(tiny_bert: str, encode: Encode) -> None:
+    encoder = build(tiny_bert, pairs="together")
+    texts = [["a"], ["the", "cat"], ["b", "mat"]]
+    features = encoder.features(texts, [1])
+    with torch.no_grad():
+        whole = AutoModel.from_pretrained(tiny_bert).eval()(
+            input_ids=features["ids"][1:], token_type_ids=features["segment"][1:]
+        )
+        state = encoder.advance(encoder.embed(features, encode(encoder, texts, 0).rows), 2)
+    torch.testing.assert_close(state.read(2)[1:3], whole.last_hidden_state[0, 1:3])
+    apart = encode(build(tiny_bert), texts, 2, [1]).read(2)
+    assert torch.equal(apart, encode(encoder, texts, 2).read(2)), "pairs are read together only where it is asked for"
+    assert not torch.allclose(state.read(2)[1:3], apart[1:3])
+
+
+def test_narrowing_a_pair_keeps_its_window(tiny_bert: str, encode: Encode) -> None:
+    encoder = build(tiny_bert, pairs="together")
+    texts = [["a"] * 9, ["the", "cat"], ["b", "mat"]]
+    state = encode(encoder, texts, 1, [1])
+    whole = encoder.advance(state, 2).read(2)
+    rest = encoder.advance(encoder.narrow(state, state.rows.parent > 0), 2).read(2)
+    torch.testing.assert_close(rest[9:], whole[9:])
+    assert not rest[:9].any()
+
+
+def test_case_starts_as_nothing_and_tells_capitals_apart(tiny_bert: str, encode: Encode) -> None:
+    plain, cased = build(tiny_bert), build(tiny_bert, case=True)
+    texts = [["The", "cat"], ["the", "cat"]]
+    assert torch.equal(encode(cased, texts, 2).read(2), encode(plain, texts, 2).read(2))
+    assert cased.case is not None
+    torch.nn.init.normal_(cased.case.weight)
+    states = encode(cased, texts, 0).read(0)
+    assert not torch.equal(states[0], states[2])
+    assert torch.equal(states[1], states[3])
+
+
+def test_fixed_embeddings_are_not_saved_but_borrowed(tiny_bert: str, encode: Encode) -> None:
+    spec = Transformer(tiny_bert, bf16=False, fixed_embeddings=True)
+    encoder = spec.build().eval()
+    assert not any(name.startswith("embeddings") for name in encoder.state_dict())
+    assert not any(name.startswith("embeddings") for name, _ in encoder.named_parameters())
+    again = spec.build(encoder.assets()).eval()
+    again.load_state_dict(encoder.state_dict())
+    assert torch.equal(encode(again, TEXTS, 2).read(2), encode(encoder, TEXTS, 2).read(2))
+    assert torch.equal(encode(again, TEXTS, 2).read(2), encode(build(tiny_bert), TEXTS, 2).read(2))
+
+
+def test_other_embeddings_under_the_same_name(tiny: Callable[..., str]) -> None:
+    assets = Transformer(tiny(), fixed_embeddings=True).build().assets()
+    with pytest.raises(ModelError, match="other embeddings"):
+        Transformer(tiny(), fixed_embeddings=True).build(assets)
 
 
 def test_lora_trains_the_attention_updates_alone(tiny_bert: str, encode: Encode) -> None:

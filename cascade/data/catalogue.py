@@ -1,0 +1,180 @@
+"""The public data sets that the shipped pipelines are trained on, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFile:
+    """One file of a data set.
+
+    Attributes:
+        name: What configs and the command line call it, such as `ewt/train`.
+        path: Its place below the data folder; it may also lie there gzipped, with `.gz` at the end.
+        url: Where to fetch it.
+        sha256: Checksum of its content, not gzipped.
+        member: Its path in the zip archive that `url` names, None if `url` names the file itself.
+    """
+
+    name: str
+    path: str
+    url: str
+    sha256: str
+    member: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """A data set.
+
+    Attributes:
+        name: Its short name, the first half of its files' names.
+        title: Its full name, with the publication.
+        source: The GitHub repository and the commit, abbreviated as GitHub resolves it.
+        licence: The licence as the source states it.
+        files: Its files.
+    """
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    files: tuple[DataFile, ...]
+
+
+_EWT_SOURCE = "UniversalDependencies/UD_English-EWT", "15d613d8447b"
+_CONLL_SOURCE = "nltk/nltk_data", "5db857e6f7df"
+_SICK_SOURCE = "brmson/dataset-sts", "e1d3375f5b3b"
+_UNER_SOURCE = "UniversalNER/UNER_English-EWT", "8ed072de2fd2"
+_BTC_SOURCE = "GateNLP/broad_twitter_corpus", "0c45ef7b1924"
+_CONLL04_SOURCE = "bekou/multihead_joint_entity_relation_extraction", "7f40a0f7c189"
+_WNUT_SOURCE = "leondz/emerging_entities_17", "e52a2d2a71ac"
+
+
+def _ewt(split: str, sha256: str) -> DataFile:
+    file = f"en_ewt-ud-{split}.conllu"
+    return DataFile(name=f"ewt/{split}", path=f"ud_english_ewt/{file}", url=_github(_EWT_SOURCE, file), sha256=sha256)
+
+
+def _conll(split: str, sha256: str) -> DataFile:
+    file = f"conll2000/{split}.txt"
+    url = _github(_CONLL_SOURCE, "packages/corpora/conll2000.zip")
+    return DataFile(name=f"conll2000/{split}", path=file, url=url, sha256=sha256, member=file)
+
+
+def _sick(split: str, file: str, sha256: str) -> DataFile:
+    url = _github(_SICK_SOURCE, f"data/sts/sick2014/{file}")
+    return DataFile(name=f"sick/{split}", path=f"sick/{file}", url=url, sha256=sha256)
+
+
+def _uner(split: str, sha256: str) -> DataFile:
+    file = f"en_ewt-ud-{split}.iob2"
+    url = _github(_UNER_SOURCE, file)
+    return DataFile(name=f"uner/{split}", path=f"uner_english_ewt/{file}", url=url, sha256=sha256)
+
+
+def _btc(section: str, sha256: str) -> DataFile:
+    file = f"{section}.conll"
+    return DataFile(name=f"btc/{section}", path=f"btc_ner/{file}", url=_github(_BTC_SOURCE, file), sha256=sha256)
+
+
+def _conll04(split: str, sha256: str) -> DataFile:
+    file = f"{split}.txt"
+    url = _github(_CONLL04_SOURCE, f"data/CoNLL04/{file}")
+    return DataFile(name=f"conll04/{split}", path=f"conll04/{file}", url=url, sha256=sha256)
+
+
+def _wnut(split: str, file: str, sha256: str) -> DataFile:
+    return DataFile(name=f"wnut17/{split}", path=f"wnut17/{file}", url=_github(_WNUT_SOURCE, file), sha256=sha256)
+
+
+def _github(source: tuple[str, str], path: str) -> str:
+    repository, commit = source
+    return f"https://github.com/{repository}/raw/{commit}/{path}"
+
+
+DATASETS: tuple[Dataset, ...] = (
+    Dataset(
+        name="ewt",
+        title="Universal Dependencies, English Web Treebank (Silveira et al. 2014, LREC)",
+        source="@".join(_EWT_SOURCE),
+        licence="CC BY-SA 4.0",
+        files=(
+            _ewt("train", "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b"),
+            _ewt("dev", "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6"),
+            _ewt("test", "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd"),
+        ),
+    ),
+    Dataset(
+        name="conll2000",
+        title="CoNLL-2000 chunking (Tjong Kim Sang & Buchholz 2000, CoNLL)",
+        source="@".join(_CONLL_SOURCE),
+        licence="not stated; shared-task data, text of the Wall Street Journal",
+        files=(
+            _conll("train", "82033cd7a72b209923a98007793e8f9de3abc1c8b79d646c50648eb949b87cea"),
+            _conll("test", "73b7b1e565fa75a1e22fe52ecdf41b6624d6f59dacb591d44252bf4d692b1628"),
+        ),
+    ),
+    Dataset(
+        name="sick",
+        title="SICK, relatedness and entailment of sentence pairs (Marelli et al. 2014, SemEval)",
+        source="@".join(_SICK_SOURCE),
+        licence="CC BY-NC-SA 3.0",
+        files=(
+            _sick("train", "SICK_train.txt", "266cf8047149bd1d68138dd30439f3122bff30069740ac6705bb6197d9f1b48e"),
+            _sick("trial", "SICK_trial.txt", "5a88cfb62f8c6bd2a3cce0f2421ba2cb8c2be5ab4a800f6f01e2c64aafb7db56"),
+            _sick(
+                "test", "SICK_test_annotated.txt", "2b8aa806658d6fc23c6824c83776c2d4fee7556000817b5ec0f982861413b7d0"
+            ),
+        ),
+    ),
+    Dataset(
+        name="uner",
+        title="Universal NER, English Web Treebank (Mayhew et al. 2024, NAACL)",
+        source="@".join(_UNER_SOURCE),
+        licence="CC BY-SA 4.0",
+        files=(
+            _uner("dev", "0cafd881cf31d39897b6d588420fab8fbbe4423d271725c59921ac9dd49c0713"),
+            _uner("test", "821ad826d5f503ac03b4edc3fbc2174f21fbb005ec25863caf2051c434616d6e"),
+        ),
+    ),
+    Dataset(
+        name="btc",
+        title="Broad Twitter Corpus, entities (Derczynski et al. 2016, COLING)",
+        source="@".join(_BTC_SOURCE),
+        licence="CC BY 4.0",
+        files=(
+            _btc("a", "ac824cc13c88283fe3cca05343e46c79ec4cd5b174429f27bf8fe0ebdc1bbf33"),
+            _btc("b", "504a094a0398e03fd7b394510e313b8fc844407102252182d90aea23f53cc322"),
+            _btc("e", "77aca745cdc28ae0fafbcf36a93ccfd15357a8db97c21d91083592dd85e348c5"),
+            _btc("f", "3bd2387dfc98ebc9d8b77d8b9c59826262e9beadce71ce8edde272821b9c87c8"),
+            _btc("g", "d53a27645cabc4e63313d573498b48b0cc5ed780d280edfbdc4fedefe23479da"),
+            _btc("h", "7f31215a79f3131526236203907c8d003b8e0f8ee6eef2a216ebb685340ebe39"),
+        ),
+    ),
+    Dataset(
+        name="conll04",
+        title="CoNLL04, entities and relations (Roth & Yih 2004, CoNLL; split of Gupta et al. 2016, COLING)",
+        source="@".join(_CONLL04_SOURCE),
+        licence="MIT (repository); the corpus: not stated",
+        files=(
+            _conll04("train", "0f560fdaa150133fc4843f72e2a8e707e7f74f06a3a3095d4b9921f8d0ce3614"),
+            _conll04("dev", "99e854fd2a7d19247230c3ed8c304f79022380c9d21b58f25e7ffc5fe3884e2d"),
+            _conll04("test", "d172819deff771c059c9c6688d67c3ff2bdaa25cf71ec56b1f7e8c6705f96700"),
+        ),
+    ),
+    Dataset(
+        name="wnut17",
+        title="W-NUT 2017, emerging entities (Derczynski et al. 2017, W-NUT)",
+        source="@".join(_WNUT_SOURCE),
+        licence="CC BY 4.0",
+        files=(
+            _wnut("train", "wnut17train.conll", "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5"),
+            _wnut("dev", "emerging.dev.conll", "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8"),
+            _wnut(
+                "test", "emerging.test.annotated", "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0"
+            ),
+        ),
+    ),
+)
