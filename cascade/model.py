@@ -88,7 +88,7 @@ class CascadeModel(nn.Module):
             raise LabelError("\n".join(f"task {name!r} {problem}" for name in missing))
         self.build(found)
         self.lang = next((doc.vocab.lang for doc in docs), "") or self.lang
-        self.encoder.prepare([doc[int(i)].text for i in text] for doc in docs for text in documents.texts(doc))
+        self.encoder.prepare(text for doc in docs for text in documents.words(doc))
         return self
 
     def build(self, labels: Mapping[str, Sequence[str]], *, assets: Mapping[str, bytes] | None = None) -> None:

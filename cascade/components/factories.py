@@ -144,9 +144,9 @@ _register(
     scores=["sents_f", *MORPHOLOGY_SCORES, "dep_las"],
     others=[*SENTENCE_PARTS, *TREE_PARTS],
 )
-for many in ("cascade_jmt", "cascade_jmt_md"):
+for factory in ("cascade_jmt", "cascade_jmt_md"):
     _register(
-        many,
+        factory,
         model=None,
         assigns=["token.tag", "doc.spans", *TREES, "doc.cats"],
         scores=["tag_acc", "chunk_f", "dep_las", "relatedness_pearson", "entailment_acc"],

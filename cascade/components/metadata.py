@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def requirements(nlp: Language) -> list[str]:
     known = {canonicalize_name(Requirement(requirement).name) for requirement in named}
     needed = {name for _, pipe in nlp.pipeline if isinstance(pipe, CascadePipe) for name in _needs(pipe)}
     added = [name for name in sorted(needed) if name not in known]
-    return [*named, *(name + get_minor_version_range(version(name)) for name in added)]
+    return [*named, *(name + get_minor_version_range(installed(name)) for name in added)]
 
 
 def _needs(pipe: CascadePipe) -> Iterator[str]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from cascade import docs as documents
 from cascade import storage
+from cascade.components import labels as labelling
 from cascade.components.learning import Forward, forward, gold_loss, rehearsal_loss
 from cascade.components.scorers import Scorer, score
 from cascade.components.shim import CascadeShim
@@ -118,14 +119,14 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of all tasks as people call them (see `Task.readable`), sorted."""
-        return tuple(sorted(set[str]().union(*map(self._names, self.label_data))))
+        if self.shim.module is None:
+            return ()
+        return tuple(sorted(set[str]().union(*labelling.readable(self.module, self.cfg["labels"]).values())))
 
     @property
     def label_data(self) -> dict[str, list[str]]:
         """Labels by task, as `initialize(labels=...)` takes them."""
-        if self.shim.module is not None and self.module.initialized:
-            return {name: list(labels) for name, labels in self.module.labels.items()}
-        return {name: list(self.module.task(name).extended((), added)) for name, added in self.cfg["labels"].items()}
+        return {} if self.shim.module is None else labelling.vocabularies(self.module, self.cfg["labels"])
 
     def add_label(self, label: str, task: str | None = None) -> int:
         """Add a label before the pipe is initialized.
@@ -151,15 +152,10 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
                 return 0
             raise ConfigError(f"which task gets the label {label!r}? add_label({label!r}, task=...) with {names}")
         (name,) = self._require_tasks([names[0] if task is None else task])
-        if not self.module.task(name).extensible:
-            raise NotImplementedError(f"task {name!r} takes no label {label!r}: it has labels of its own")
-        if label in self._names(name):
-            return 0
-        if self.module.initialized:
-            self.module.task(name).require(label)
-        self.cfg["labels"].setdefault(name, []).append(label)
-        self.vocab.strings.add(label)
-        return 1
+        new = labelling.add(self.module, name, label, self.cfg["labels"])
+        if new:
+            self.vocab.strings.add(label)
+        return int(new)
 
     def predict(self, docs: Iterable[Doc]) -> list[dict[str, Predictions]]:
         """Predict without changing any Doc.
@@ -225,10 +221,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             return
         fresh = CascadeModel(self.module.graph)
         docs = [example.reference for example in get_examples()]
-        for name, added in self.cfg["labels"].items():
-            task = fresh.task(name)
-            given = {name: list(task.extended(task.labels(docs), added)), **given}
-        self.shim.module = fresh.initialize(docs, labels=given)
+        collected = labelling.collect(fresh, docs, self.cfg["labels"], given)
+        self.shim.module = fresh.initialize(docs, labels=collected)
         self._settle()
 
     def update(
@@ -368,9 +362,6 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         if self.shim.module is not None:
             self._require_tasks([*(self.cfg["tasks"] or ()), *self.given])
             self.module.to(self.device or get_torch_default_device())
-
-    def _names(self, name: str) -> Iterable[str]:
-        return self.module.task(name).readable if self.module.initialized else self.cfg["labels"].get(name, ())
 
     def _require_tasks(self, names: Iterable[str]) -> list[str]:
         names, known = list(names), self.module.graph.names()

@@ -21,7 +21,6 @@ from spacy.strings import StringStore
 NO_TREE = 2**32 - 1
 """spaCy's number for a side that is kept."""
 
-
 LOWER, TITLE = "lower:", "title:"
 
 

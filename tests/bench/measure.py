@@ -45,7 +45,7 @@ def peaks(pipeline: str, words: list[int], zone: int = 10_000) -> dict[str, Any]
 
     Args:
         pipeline: The pipeline.
-        words: After how many words the peak so far is read, in ascending order.
+        words: After how many words the peak so far is read, in ascending order; multiples of 200, the words of a text.
         zone: Words a zone.
 
     Returns:
@@ -79,12 +79,13 @@ def peak() -> float:
     return int(found[1]) / 1000
 
 
-def processes(pipeline: str, words: int) -> dict[str, Any]:
+def processes(pipeline: str, words: int, batch: int = 64) -> dict[str, Any]:
     """Seconds of `nlp.pipe` over the texts of EWT test, again and again: in one process with all threads, and in two.
 
     Args:
         pipeline: The pipeline.
         words: Words of the texts.
+        batch: Texts a batch, so few that both processes get an equal share.
 
     Returns:
         `one` and `two`, after a warm-up; `words`; and `different`, on how many of the tokens the annotation differs.
@@ -96,7 +97,7 @@ def processes(pipeline: str, words: int) -> dict[str, Any]:
     found, seconds = [], []
     for number in (1, 2):
         begin = perf_counter()
-        found.append(list(nlp.pipe(given, n_process=number)))
+        found.append(list(nlp.pipe(given, n_process=number, batch_size=batch)))
         seconds.append(perf_counter() - begin)
     pairs = [(_annotation(a), _annotation(b)) for a, b in zip(*found, strict=True)]
     different = sum(x != y for one, two in pairs for x, y in zip(one, two, strict=True))

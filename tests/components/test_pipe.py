@@ -169,8 +169,9 @@ def test_edit_trees_are_no_labels_to_read(docs: list[Doc], examples: list[Exampl
 def test_an_initialized_pipe_takes_no_new_label(pipe: CascadePipe) -> None:
     assert pipe.add_label("NNP", task="tag") == 0
     assert pipe.add_label("NNP") == 0
-    with pytest.raises(LabelError, match="task 'tag' does not know the label 'XX'"):
-        pipe.add_label("XX", task="tag")
+    for label, task in (("XX", "tag"), ("B-NN", "chunk")):
+        with pytest.raises(LabelError, match=f"task '{task}' does not know the label '{label}'"):
+            pipe.add_label(label, task=task)
 
 
 def test_labels_before_initialization(fresh: Language, examples: list[Example]) -> None:

@@ -24,3 +24,9 @@ def test_products_are_reduced_where_that_is_asked_for_and_quick(precision: Preci
         assert layer(states).dtype == lowered(states).dtype == expected
         assert states.softmax(-1).dtype == torch.float32
     assert layer(states).dtype == lowered(states).dtype == torch.float32
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_callers_precision_stands(device: str) -> None:
+    with torch.autocast("cpu", torch.bfloat16), reduced("no", torch.device(device)):
+        assert torch.is_autocast_enabled("cpu")

@@ -69,7 +69,7 @@ def score_arcs(dependents: Tensor, heads: Tensor, rows: Rows) -> Tensor:
         scores = _take(dependents, grid.cells) @ _take(heads, places).mT
         parts.append(functional.pad(scores.float().flatten(0, 1), (0, rows.longest + 1 - places.shape[1])))
     if not parts:
-        return dependents.new_zeros(0, 1)
+        return dependents.new_zeros(0, 1, dtype=torch.float32)
     return torch.cat(parts).index_select(0, rows.gridded).masked_fill(~possible(rows), LOWEST)
 
 

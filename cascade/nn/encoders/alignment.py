@@ -144,10 +144,10 @@ class WordPieces:
 def _special(sample: Encoding) -> list[list[int]]:
     """The special pieces before, between and behind the texts of an encoding."""
     runs: list[list[int]] = [[]]
-    for piece, special in zip(sample.ids, sample.special_tokens_mask, strict=True):
-        if special:
+    for piece, text in zip(sample.ids, sample.sequence_ids, strict=True):
+        if text is None:
             runs[-1].append(piece)
-        else:
+        elif text == len(runs) - 1:
             runs.append([])
     return runs
 

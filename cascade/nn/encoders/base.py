@@ -131,5 +131,4 @@ def narrowed(state: State, keep: Tensor, carry: Any) -> State:
         carry: The narrowed carry.
     """
     places = torch.arange(state.total, device=keep.device) if state.index is None else state.index
-    rows = Rows(parent=state.rows.parent[keep], alive=state.rows.alive[keep], size=state.rows.size)
-    return replace(state, rows=rows, index=places[keep], carry=carry)
+    return replace(state, rows=state.rows.only(keep), index=places[keep], carry=carry)

@@ -17,9 +17,10 @@ def word_case(word: str) -> int:
     """The place in `CASES` of a word's case."""
     if word.islower():
         return CASES.index("lower")
-    letters = "".join(filter(str.isalpha, word))
     if word.lower() == word.upper():
         return CASES.index("none")
+    # Roman numerals and circled letters have a case, but are no letters to Python.
+    letters = "".join(c for c in word if c.isalpha() or c.lower() != c.upper())
     if len(letters) == 1:
         return CASES.index("initial")
     if letters.isupper():

@@ -14,7 +14,7 @@ from cascade.nn.encoders.alignment import Alignment, WordPieces
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
 from cascade.nn.encoders.case import WordCase, word_cases
 from cascade.nn.encoders.pretrained import Pretrained, borrow_embeddings, fix, pretrained, pretrained_config, rebuilt
-from cascade.nn.precision import has_bf16
+from cascade.nn.precision import reduced
 from cascade.nn.rows import Rows
 
 Pairs = Literal["apart", "together"]
@@ -52,7 +52,7 @@ class Transformer:
         pairs: Whether the two texts of a sentence pair are read `apart`, or `together` in one window, where each word
             attends to both.
         attention_dropout: Share of the attention's weights dropped in training; the pretrained model's own when None.
-            Without any, a CPU computes attention in one go, which is much quicker.
+            Without any, training on a CPU is quicker.
         window: Word pieces that are read at a time, at most. Longer texts are read in overlapping windows.
         stride: Word pieces from the start of one window to the start of the next.
         bf16: Compute blocks in bfloat16 on a CPU that has instructions for it; states are float32 all the same.
@@ -184,7 +184,7 @@ class TransformerEncoder(Encoder):
         carry: Carry = state.carry
         states = carry.states
         if len(states):
-            with self._precision(states.device):
+            with reduced("bf16" if self.bf16 else "no", states.device):
                 states = self.blocks[len(state.layers) - 1](states, carry.attention)
         return self._reached(state, Carry(states, carry.mask, carry.attention, carry.alignment))
 
@@ -212,8 +212,3 @@ class TransformerEncoder(Encoder):
         if not len(states):
             return None
         return create_bidirectional_mask(self.parts.config, states, mask)  # type: ignore[return-value] # no flex attention
-
-    def _precision(self, device: torch.device) -> torch.autocast:
-        """Bfloat16 where it is asked for and quick; elsewhere whatever the caller has set up."""
-        quick = self.bf16 and device.type == "cpu" and has_bf16()
-        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick or torch.is_autocast_enabled("cpu"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from cascade.nn.encoders.alignment import Alignment, WordPieces, best_windows, window_starts
 
@@ -67,6 +67,19 @@ def test_truncation_and_padding_of_a_saved_tokenizer_are_ignored(tokenizer: Toke
     settings.enable_padding(length=50)
     features = WordPieces(settings, padding=0, window=20, stride=10).features([["a", "b", "c", "d", "e"]])
     assert features["ids"].shape == (1, 7)
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_special_pieces_are_found_around_a_word_of_two(special: bool) -> None:
+    tokenizer = Tokenizer(models.BPE(vocab={"_": 0, "a": 1, "<s>": 2, "</s>": 3}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="_")
+    if special:
+        tokenizer.post_processor = processors.RobertaProcessing(("</s>", 3), ("<s>", 2))
+    pieces = WordPieces(tokenizer, padding=0, window=12, stride=6)
+    runs = [pieces.before, pieces.after, pieces.first, pieces.between, pieces.last]
+    assert runs == ([[2], [3], [2], [3, 3], [3]] if special else [[]] * 5)
+    joined = [2, 0, 1, 3, 3, 0, 1, 3] if special else [0, 1, 0, 1]
+    assert pieces.features([["a"], ["a"]], pairs=[0])["ids"].tolist() == [joined]
 
 
 def test_pooling_is_the_mean_over_a_tokens_pieces() -> None:

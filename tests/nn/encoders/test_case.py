@@ -26,6 +26,9 @@ from cascade.nn.encoders.case import CASES, WordCase, word_case, word_cases
         ("iPhone", "mixed"),
         ("McDonald", "mixed"),
         ("3G", "initial"),
+        ("Ⅷ", "initial"),
+        ("ⅷ", "lower"),
+        ("ⒶⒷ", "upper"),
     ],
 )
 def test_cases(word: str, case: str) -> None:
