@@ -147,6 +147,16 @@ class CascadeModel(nn.Module):
         return collate(docs, self.encoder.features, [self.task(name) for name in targets]).to(self.device)
 
     @property
+    def batch_words(self) -> int:
+        """Words of a batch with which it predicts fastest.
+
+        Raises:
+            ModelError: It is not initialized.
+        """
+        self._require_initialized()
+        return self.encoder.batch
+
+    @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return next(self.parameters()).device

@@ -23,7 +23,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "given": [],
     "overwrite": True,
     "device": None,
-    "words": 8000,
+    "words": None,
     "precision": "bf16",
     "scorer": {"@scorers": "cascade.Scorer.v1"},
 }
@@ -40,7 +40,7 @@ def make_cascade(
     given: list[str],
     overwrite: bool,
     device: str | None,
-    words: int,
+    words: int | None,
     precision: Precision,
     scorer: Scorer | None,
 ) -> CascadePipe:

@@ -46,7 +46,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         given: Tasks that are not predicted: the annotation that an earlier component has left takes their place.
         overwrite: Whether annotation that is there already is replaced.
         device: A torch device; that of spaCy's current `ops` when None.
-        words: Words per batch, padding among them.
+        words: Words per batch, padding among them; what suits the encoder when None.
         precision: Of prediction; with `bf16`, probabilities change in their third digit with the Docs of a batch.
         pretrained: Whether the weights come from a saved model, so that `initialize` keeps them.
         scorer: The scorer; see `cascade.components.scorers`.
@@ -65,7 +65,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         given: Sequence[str] = (),
         overwrite: bool = True,
         device: str | None = None,
-        words: int = 8000,
+        words: int | None = None,
         precision: Precision = "bf16",
         pretrained: bool = False,
         scorer: Scorer | None = score,
@@ -171,7 +171,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
             torch.set_num_threads(1)
         docs, module, tasks = list(docs), self.module, self.tasks
         predictions: list[dict[str, Predictions]] = [{} for _ in docs]
-        for places in by_length(docs, self.words):
+        for places in by_length(docs, self.words or module.batch_words):
             batch = [docs[i] for i in places]
             found = module.predict(batch, tasks=tasks, given=self.given, precision=self.precision)
             for i, prediction in zip(places, found, strict=True):

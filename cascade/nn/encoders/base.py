@@ -72,6 +72,8 @@ class Encoder(nn.Module, ABC):
 
     widths: tuple[int, ...]
     """Width of each layer, from 0."""
+    batch: int = 8000
+    """Words of a batch with which it predicts fastest on a CPU."""
 
     def prepare(self, texts: Iterable[Sequence[str]]) -> None:  # noqa: B027
         """Learn what has to be counted before training, such as a vocabulary. Called once, by initialization.

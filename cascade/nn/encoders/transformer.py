@@ -123,6 +123,8 @@ class TransformerEncoder(Encoder):
         parts: The transformer.
     """
 
+    batch = 1500  # more would not stay in a CPU's cache from one block to the next
+
     def __init__(self, spec: Transformer, parts: Pretrained) -> None:
         super().__init__()
         self.parts, self.bf16 = parts, spec.bf16
