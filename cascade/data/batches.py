@@ -139,7 +139,7 @@ def _gather(task: Targeted, docs: Sequence[Doc], counts: Sequence[int]) -> dict[
 
 
 def by_length(docs: Sequence[Doc], words: int) -> Iterator[list[int]]:
-    """Put Docs of like length together: padding costs time, and no prediction depends on the others of its batch.
+    """Put Docs of like length together: padding costs time, and, but for rounding, no prediction depends on the others.
 
     Args:
         docs: The Docs.

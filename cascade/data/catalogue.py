@@ -53,8 +53,7 @@ _WNUT_SOURCE = "leondz/emerging_entities_17", "e52a2d2a71ac"
 
 
 def _ewt(split: str, sha256: str) -> DataFile:
-    file = f"en_ewt-ud-{split}.conllu"
-    return DataFile(name=f"ewt/{split}", path=f"ud_english_ewt/{file}", url=_github(_EWT_SOURCE, file), sha256=sha256)
+    return _file(f"ewt/{split}", "ud_english_ewt", _EWT_SOURCE, f"en_ewt-ud-{split}.conllu", sha256)
 
 
 def _conll(split: str, sha256: str) -> DataFile:
@@ -64,29 +63,28 @@ def _conll(split: str, sha256: str) -> DataFile:
 
 
 def _sick(split: str, file: str, sha256: str) -> DataFile:
-    url = _github(_SICK_SOURCE, f"data/sts/sick2014/{file}")
-    return DataFile(name=f"sick/{split}", path=f"sick/{file}", url=url, sha256=sha256)
+    return _file(f"sick/{split}", "sick", _SICK_SOURCE, f"data/sts/sick2014/{file}", sha256)
 
 
 def _uner(split: str, sha256: str) -> DataFile:
-    file = f"en_ewt-ud-{split}.iob2"
-    url = _github(_UNER_SOURCE, file)
-    return DataFile(name=f"uner/{split}", path=f"uner_english_ewt/{file}", url=url, sha256=sha256)
+    return _file(f"uner/{split}", "uner_english_ewt", _UNER_SOURCE, f"en_ewt-ud-{split}.iob2", sha256)
 
 
 def _btc(section: str, sha256: str) -> DataFile:
-    file = f"{section}.conll"
-    return DataFile(name=f"btc/{section}", path=f"btc_ner/{file}", url=_github(_BTC_SOURCE, file), sha256=sha256)
+    return _file(f"btc/{section}", "btc_ner", _BTC_SOURCE, f"{section}.conll", sha256)
 
 
 def _conll04(split: str, sha256: str) -> DataFile:
-    file = f"{split}.txt"
-    url = _github(_CONLL04_SOURCE, f"data/CoNLL04/{file}")
-    return DataFile(name=f"conll04/{split}", path=f"conll04/{file}", url=url, sha256=sha256)
+    return _file(f"conll04/{split}", "conll04", _CONLL04_SOURCE, f"data/CoNLL04/{split}.txt", sha256)
 
 
 def _wnut(split: str, file: str, sha256: str) -> DataFile:
-    return DataFile(name=f"wnut17/{split}", path=f"wnut17/{file}", url=_github(_WNUT_SOURCE, file), sha256=sha256)
+    return _file(f"wnut17/{split}", "wnut17", _WNUT_SOURCE, file, sha256)
+
+
+def _file(name: str, folder: str, source: tuple[str, str], path: str, sha256: str) -> DataFile:
+    """A file that lies under its own name, without the folders of its repository, in a folder of the data set."""
+    return DataFile(name=name, path=f"{folder}/{path.rpartition('/')[2]}", url=_github(source, path), sha256=sha256)
 
 
 def _github(source: tuple[str, str], path: str) -> str:

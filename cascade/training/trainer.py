@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import safetensors.torch
 from accelerate.utils import set_seed
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cascade.errors import TrainingError
 from cascade.model import CascadeModel
+from cascade.nn.precision import Precision
 from cascade.storage import WEIGHTS
 from cascade.training.averaging import moving_average
 from cascade.training.corpus import Corpus, annotated, initialize
@@ -73,7 +74,7 @@ class Trainer:
     rates: Mapping[str, float] = field(default_factory=dict)
     average: float | None = 0.999
     accumulate: int = 1
-    precision: Literal["no", "bf16"] = "no"
+    precision: Precision = "no"
     evaluate_every: int = 1
     evaluate_steps: int | None = None
     checkpoint_every: int | None = None

@@ -86,7 +86,7 @@ class Transformer:
         """Make the module.
 
         Args:
-            assets: See `EncoderSpec.build`; with them, nothing is read from where the name points.
+            assets: See `EncoderSpec.build`; with them, only fixed embeddings are read from where the name points.
 
         Raises:
             ModelError: If the pretrained model cannot be read or does not fit.
