@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from cascade import docs as documents
 from cascade.data.batches import UNITS, Batch, collate
 from cascade.errors import GraphError, LabelError, ModelError
-from cascade.graph import Candidates, TaskGraph, arrival_unit
+from cascade.graph import Candidates, TaskGraph, View, arrival_unit
 from cascade.nn.ascent import Ascent
 from cascade.nn.decoders.base import Output
 from cascade.nn.edges import Distributions
-from cascade.nn.encoders.base import Encoder
+from cascade.nn.encoders.base import Encoder, Features
 from cascade.nn.layout import Layout
 from cascade.nn.node import Link, NodeModule, Upstream
 from cascade.nn.precision import Precision, reduced
@@ -107,13 +107,16 @@ class CascadeModel(nn.Module):
             task = self.task(name)
             task.vocabulary = tuple(labels[name])
             try:
-                nodes[name] = self._build_node(task, nodes, encoder.widths)
+                nodes[name] = self._build_node(task, nodes, encoder)
             except GraphError as error:
                 raise GraphError([f"task {name!r}: {problem}" for problem in error.problems]) from None
         self.encoder = encoder
         self.nodes.update(nodes)
 
-    def _build_node(self, task: Task, nodes: Mapping[str, NodeModule], widths: Sequence[int]) -> NodeModule:
+    def _build_node(self, task: Task, nodes: Mapping[str, NodeModule], encoder: Encoder) -> NodeModule:
+        if task.view not in encoder.views:
+            problem = f"{type(encoder).__name__} does not read the two texts of a pair {task.view}: set view= to apart"
+            raise GraphError([problem])
         links = [
             Link(
                 upstream=upstream,
@@ -128,7 +131,7 @@ class CascadeModel(nn.Module):
         return NodeModule(
             task.layer,
             links,
-            widths,
+            encoder.widths,
             reads=task.reads,
             unit=task.unit,
             pool=getattr(task, "pool", "max"),
@@ -144,7 +147,13 @@ class CascadeModel(nn.Module):
             targets: Tasks whose gold is read.
         """
         self._require_initialized()
-        return collate(docs, self.encoder.features, [self.task(name) for name in targets]).to(self.device)
+        return collate(docs, self._features, [self.task(name) for name in targets]).to(self.device)
+
+    def _features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int]) -> dict[View, Features]:
+        features: dict[View, Features] = {"apart": self.encoder.features(texts)}
+        if any(self.task(name).view == "together" for name in self.graph.names()):
+            features["together"] = self.encoder.joined(texts, pairs)
+        return features
 
     @property
     def batch_words(self) -> int:
@@ -175,18 +184,26 @@ class CascadeModel(nn.Module):
         self._require_initialized()
         graph, given = self.graph.closure(tasks), set(given)
         order = graph.order()
-        pruned = _pruned(graph, order)
-        common = max((self.node(name).highest for name in order if name not in pruned), default=0)
-        ascent = Ascent(self.encoder, batch.features, batch.rows["token"], common)
+        ascents = self._ascents(batch, order, _pruned(graph, order))
         outputs: dict[str, Output] = {}
         layouts: dict[str, Layout] = {}
         upstream: dict[str, Upstream] = {}
         for name in order:
             node, layout = self.node(name), self._layout(name, batch, outputs, layouts, given)
+            ascent = ascents[self.task(name).view]
             ascent.climb(node.highest, layout.rows["token"].alive)
             layouts[name], outputs[name] = layout, node(ascent.read, upstream, layout, self.epoch)
             upstream[name] = self._upstream(name, outputs[name], batch, given)
         return outputs
+
+    def _ascents(self, batch: Batch, order: Iterable[str], pruned: Collection[str]) -> dict[View, Ascent]:
+        """The ways up of the views that the named tasks have; each is common to its tasks that nothing prunes."""
+        common: dict[View, int] = {}
+        for name in order:
+            view, highest = self.task(name).view, 0 if name in pruned else self.node(name).highest
+            common[view] = max(common.get(view, 0), highest)
+        rows = batch.rows["token"]
+        return {view: Ascent(self.encoder, batch.features[view], rows, layer) for view, layer in common.items()}
 
     def losses(self, batch: Batch, tasks: Iterable[str]) -> dict[str, Tensor]:
         """Losses of the named tasks for which the batch has gold.

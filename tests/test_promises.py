@@ -16,13 +16,14 @@ from spacy.vocab import Vocab
 from torch import Tensor
 
 from cascade.docs import CHUNKS, PAIR
-from cascade.errors import LabelError
+from cascade.errors import GraphError, LabelError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Mix, Recurrent, Segments, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Output
 from cascade.nn.encoders import Convolutional, Embedding
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
 from cascade.nn.encoders.base import State
+from cascade.nn.encoders.recurrent import RecurrentEncoder as RecurrentModule
 from cascade.nn.node import Carrier
 from cascade.tasks import Chunking, Entailment, Parsing, Relatedness, Sentences, Tagging, Task, TextClassification
 from tests.toys import Rerank, Retrieve, pair_of
@@ -129,9 +130,9 @@ class Watch:
         encoder: Any = model.encoder
         features, embed, step = encoder.features, encoder.embed, encoder.step
 
-        def watched_features(texts: Sequence[Sequence[str]], pairs: Sequence[int]) -> Any:
+        def watched_features(texts: Sequence[Sequence[str]]) -> Any:
             self.featured.append(texts)
-            return features(texts, pairs)
+            return features(texts)
 
         encoder.features = watched_features
         encoder.embed = lambda found, rows: self._note(embed(found, rows))
@@ -154,6 +155,26 @@ def test_all_tasks_together_take_one_pass_per_text(docs: list[Doc]) -> None:
     assert len(watch.featured) == 1
     assert watch.passes == Counter(dict.fromkeys(product(range(3), range(4)), 1))
     assert Counter(watch.nodes) == Counter(model.graph.names())
+
+
+def test_every_view_is_a_pass_of_its_own(pairs: list[Doc], monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of(
+        Tagging("tag", layer=2, **SMALL),
+        Relatedness("rel", layer=1, **SMALL),
+        Entailment("ent", layer=2, view="together", **SMALL),
+        ent={"rel": [Hidden()]},
+    )
+    with pytest.raises(GraphError, match="'ent': RecurrentEncoder does not read .* together: set view= to apart"):
+        model_of(graph, pairs)
+    monkeypatch.setattr(RecurrentModule, "views", ("apart", "together"))
+    monkeypatch.setattr(RecurrentModule, "joined", lambda self, texts, pairs: self.features(texts))
+    model = model_of(graph, pairs)
+    watch = Watch(model)
+    model.predict(pairs)
+    assert watch.passes == Counter(dict.fromkeys(product(range(8), range(3)), 2))
+    watch.passes.clear()
+    model.predict(pairs, tasks=["rel", "tag"])
+    assert watch.passes == Counter(dict.fromkeys(product(range(8), range(3)), 1))
 
 
 @pytest.mark.parametrize(

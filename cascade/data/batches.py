@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from torch import Tensor
 
 from cascade import docs as documents
-from cascade.graph import Unit
+from cascade.graph import Unit, View
 from cascade.nn.rows import Rows
 
 Targets = Mapping[str, np.ndarray]
@@ -45,14 +45,14 @@ class Batch:
     Args:
         rows: Rows of the units token, text and pair; tokens are grouped by text, texts and pairs by Doc.
         pairs: The two text rows of every pair. Shape: [pairs, 2].
-        features: What the encoder made of the texts.
+        features: What the encoder made of the texts, per view.
         counts: Rows of every unit, per Doc.
         targets: Gold per task, concatenated over Docs; tasks for which no Doc has gold are absent.
     """
 
     rows: Mapping[Unit, Rows]
     pairs: Tensor
-    features: Mapping[str, Tensor]
+    features: Mapping[View, Mapping[str, Tensor]]
     counts: Mapping[Unit, list[int]]
     targets: Mapping[str, Mapping[str, Tensor]]
 
@@ -72,20 +72,20 @@ class Batch:
             u: Rows(parent=r.parent.to(device), alive=r.alive.to(device), size=r.size) for u, r in self.rows.items()
         }
         targets = {t: {n: v.to(device) for n, v in values.items()} for t, values in self.targets.items()}
-        features = {n: v.to(device) for n, v in self.features.items()}
+        features = {view: {n: v.to(device) for n, v in own.items()} for view, own in self.features.items()}
         return Batch(rows=moved, pairs=self.pairs.to(device), features=features, counts=self.counts, targets=targets)
 
 
 def collate(
     docs: Sequence[Doc],
-    features: Callable[[list[list[str]], list[int]], Mapping[str, Tensor]],
+    features: Callable[[list[list[str]], list[int]], Mapping[View, Mapping[str, Tensor]]],
     tasks: Sequence[Targeted] = (),
 ) -> Batch:
     """Make a batch.
 
     Args:
         docs: The Docs; any may be empty.
-        features: The encoder's own view of the texts, and of the places of the first texts of pairs.
+        features: What the encoder makes, per view, of the texts and of the places of the first texts of pairs.
         tasks: Tasks whose targets are wanted.
     """
     texts = [documents.words(doc) for doc in docs]

@@ -18,6 +18,7 @@ from cascade.graph.specs import (
     Segments,
     Source,
     Unit,
+    View,
     out_of_range,
 )
 from cascade.graph.taskgraph import TaskGraph
@@ -40,6 +41,7 @@ __all__ = [
     "Source",
     "TaskGraph",
     "Unit",
+    "View",
     "arrival_unit",
     "out_of_range",
 ]

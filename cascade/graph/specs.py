@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal, get_args
 from cascade.errors import GraphError
 
 Unit = Literal["token", "span", "text", "pair", "passage"]
+View = Literal["apart", "together"]
+"""How the two texts of a pair are read: each by itself, or in one window where each word sees both."""
 Source = Literal["soft", "straight_through", "hard", "gold"]
 Boundaries = Literal["gold", "hard"]
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cascade.data.batches import Targets
 from cascade.errors import GraphError, LabelError
-from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit, out_of_range
+from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit, View, out_of_range
 from cascade.nn.decoders.base import Classifier, Decoder, Output
 from cascade.nn.rows import MISSING
 
@@ -49,6 +49,11 @@ class Task(ABC):
     """Whether labels can be added to those of the data."""
     main_score: ClassVar[str | None] = None
     """Key of the score that stands for the task when the best model is chosen; None: the first that `score` gives."""
+
+    @property
+    def view(self) -> View:
+        """How it has the encoder read sentence pairs."""
+        return "apart"
 
     @abstractmethod
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:

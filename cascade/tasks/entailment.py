@@ -25,6 +25,7 @@ class Entailment(PairTask):
     Args:
         name: See `Task`.
         layer: See `Task`.
+        view: See `PairTask`.
         pool: See `PairTask`.
         hidden: See `PairTask`.
         pieces: See `PairTask`.

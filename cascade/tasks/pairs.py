@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn import functional
 
-from cascade.graph import Unit
+from cascade.graph import Unit, View
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.maxout import MaxoutClassifier
 from cascade.tasks.base import Pooling, Task, require_choices, require_ranges
@@ -22,6 +22,7 @@ class PairTask(Task):
     Args:
         name: See `Task`.
         layer: See `Task`.
+        view: Whether the encoder reads the two texts `apart`, or `together` in one window, where each word sees both.
         pool: How the states of tokens become the state of a text.
         hidden: Width of a Maxout layer.
         pieces: Linear functions per Maxout unit.
@@ -29,9 +30,10 @@ class PairTask(Task):
         dropout: Share of the inputs of every decoder layer dropped in training.
 
     Raises:
-        GraphError: `pool` is none of its words, or a number is out of range.
+        GraphError: `view` or `pool` is none of its words, or a number is out of range.
     """
 
+    view: View = "apart"
     pool: Pooling = "max"
     hidden: int = 100
     pieces: int = 3
@@ -42,7 +44,7 @@ class PairTask(Task):
     compare: ClassVar[Literal["absolute", "signed"]]
 
     def __post_init__(self) -> None:
-        require_choices(self, pool=Pooling)
+        require_choices(self, view=View, pool=Pooling)
         require_ranges(self, sizes=("hidden", "pieces", "layers"), shares=("dropout",))
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:

@@ -33,6 +33,7 @@ class Relatedness(PairTask):
     Args:
         name: See `Task`.
         layer: See `Task`.
+        view: See `PairTask`.
         pool: See `PairTask`.
         hidden: See `PairTask`.
         pieces: See `PairTask`.

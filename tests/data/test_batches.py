@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 
 from cascade.data.batches import UNITS, Batch, collate
 from cascade.docs import PAIR
-from cascade.graph import Unit
+from cascade.graph import Unit, View
 from cascade.nn.rows import MISSING
 
 VOCAB = Vocab()
@@ -46,9 +46,9 @@ def pair_of(first: str, second: str) -> Doc:
     return doc
 
 
-def words_of(texts: list[list[str]], pairs: list[int]) -> dict[str, torch.Tensor]:
+def words_of(texts: list[list[str]], pairs: list[int]) -> dict[View, dict[str, torch.Tensor]]:
     seen.append(texts)
-    return {"sizes": torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)}
+    return {"apart": {"sizes": torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)}}
 
 
 seen: list[list[list[str]]] = []
@@ -67,7 +67,7 @@ def make(docs: Sequence[Doc], *tasks: Lengths) -> Batch:
 def test_rows_of_every_unit(docs: list[Doc]) -> None:
     batch = make(docs)
     assert seen == [[["a", "bb"], [], ["ccc", "a"], ["dd"], [], ["eeee"]]]
-    assert batch.features["sizes"].tolist() == [1, 2, 3, 1, 2, 4]
+    assert batch.features["apart"]["sizes"].tolist() == [1, 2, 3, 1, 2, 4]
     parents = {unit: (rows.parent.tolist(), rows.size) for unit, rows in batch.rows.items()}
     assert parents == {
         "token": ([0, 0, 2, 2, 3, 5], 6),
@@ -119,6 +119,6 @@ def test_moving_keeps_everything(docs: list[Doc]) -> None:
         unit: rows.parent.tolist() for unit, rows in batch.rows.items()
     }
     meta = batch.to(torch.device("meta"))
-    tensors = [meta.pairs, *meta.features.values(), *meta.targets["lengths"].values()]
+    tensors = [meta.pairs, *meta.features["apart"].values(), *meta.targets["lengths"].values()]
     tensors += [tensor for rows in meta.rows.values() for tensor in (rows.parent, rows.alive)]
     assert {tensor.device.type for tensor in tensors} == {"meta"}

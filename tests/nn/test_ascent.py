@@ -26,7 +26,7 @@ class Ladder(Encoder):
         self.climbed: Counter[tuple[int, int]] = Counter()
         self.steps = 0
 
-    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
+    def features(self, texts: Sequence[Sequence[str]]) -> Features:
         return {}
 
     def embed(self, features: Features, rows: Rows) -> State:

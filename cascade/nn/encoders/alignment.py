@@ -74,12 +74,13 @@ class WordPieces:
         self.pair_room = window - len(self.first) - len(self.between) - len(self.last)
         self.stride = min(stride, self.room)
 
-    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
+    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] | None = None) -> Features:
         """Cut a batch into pieces, with one call of the tokenizer.
 
         Args:
             texts: The texts of a batch; any may be empty. A word may have no piece, such as one of white space.
-            pairs: Places of texts that are read in one window with the text after them, where both fit into one.
+            pairs: Places of texts that are read in one window with the text after them, where both fit into one; all
+                other texts are left out. None: every text is read by itself.
 
         Returns:
             `ids`, shape [windows, longest]; `mask`, 1 where there is a piece, `segment`, 1 in the second text of a
@@ -87,14 +88,17 @@ class WordPieces:
             of the same shape; and per piece of the texts, in order, the `window` where it is read, its `place` there,
             and its `token` among all tokens, shape [pieces]. All int64. A text without pieces has no window.
         """
+        wanted = range(len(texts)) if pairs is None else {i for first in pairs for i in (first, first + 1)}
         encodings = self.tokenizer.encode_batch(
-            [list(t) for t in texts], is_pretokenized=True, add_special_tokens=False
+            [list(text) if i in wanted else [] for i, text in enumerate(texts)],
+            is_pretokenized=True,
+            add_special_tokens=False,
         )
         firsts = np.cumsum([0, *map(len, texts)])
         words = [np.array(e.word_ids, dtype=np.int64) + i for e, i in zip(encodings, firsts, strict=False)]
         windows: list[_Window] = []
         read = [np.zeros((3, 0), dtype=np.int64)]
-        joined = {i for i in pairs if 0 < len(encodings[i]) + len(encodings[i + 1]) <= self.pair_room}
+        joined = {i for i in pairs or () if 0 < len(encodings[i]) + len(encodings[i + 1]) <= self.pair_room}
         for number, (encoding, word) in enumerate(zip(encodings, words, strict=True)):
             if number in joined:
                 places = self._join(windows, encoding.ids, encodings[number + 1].ids, word, words[number + 1])

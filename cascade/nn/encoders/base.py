@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from cascade.graph import View
 from cascade.nn.rows import Rows
 
 Features = Mapping[str, Tensor]
@@ -72,6 +73,8 @@ class Encoder(nn.Module, ABC):
 
     widths: tuple[int, ...]
     """Width of each layer, from 0."""
+    views: tuple[View, ...] = ("apart",)
+    """How it can read the two texts of a pair."""
     batch: int = 8000
     """Words of a batch with which it predicts fastest on a CPU."""
 
@@ -87,13 +90,21 @@ class Encoder(nn.Module, ABC):
         return {}
 
     @abstractmethod
-    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
+    def features(self, texts: Sequence[Sequence[str]]) -> Features:
         """Turn words into indices.
+
+        Args:
+            texts: The texts of a batch; any may be empty.
+        """
+
+    def joined(self, texts: Sequence[Sequence[str]], pairs: Sequence[int]) -> Features:
+        """Turn words into indices for the view `together`: both texts of a pair in one window, and no other text.
 
         Args:
             texts: The texts of a batch; any may be empty.
             pairs: Places of the first texts of sentence pairs; the second follows it.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def embed(self, features: Features, rows: Rows) -> State:

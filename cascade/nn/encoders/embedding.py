@@ -84,7 +84,7 @@ class EmbeddingEncoder(Encoder):
         """Fill the vocabulary."""
         self.embedding.vocabulary.fill(texts)
 
-    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
+    def features(self, texts: Sequence[Sequence[str]]) -> Features:
         """Hash the words; see `word_features`."""
         return word_features(texts)
 

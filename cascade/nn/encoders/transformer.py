@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,8 +15,6 @@ from cascade.nn.encoders.case import WordCase, word_cases
 from cascade.nn.encoders.pretrained import Pretrained, borrow_embeddings, fix, pretrained, pretrained_config, rebuilt
 from cascade.nn.precision import reduced
 from cascade.nn.rows import Rows
-
-Pairs = Literal["apart", "together"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +46,6 @@ class Transformer:
             pretrained on lower-cased text, which tell "Apple" from "apple" no other way.
         fixed_embeddings: Leave the embeddings as they were pretrained, and out of a saved model; where it is loaded,
             they are read from what `name` stands for.
-        pairs: Whether the two texts of a sentence pair are read `apart`, or `together` in one window, where each word
-            attends to both.
         attention_dropout: Share of the attention's weights dropped in training; the pretrained model's own when None.
             Without any, training on a CPU is quicker.
         window: Word pieces that are read at a time, at most. Longer texts are read in overlapping windows.
@@ -67,7 +62,6 @@ class Transformer:
     lora: LoRA | None = None
     case: bool = False
     fixed_embeddings: bool = False
-    pairs: Pairs = "apart"
     attention_dropout: float | None = None
     window: int = 512
     stride: int = 384
@@ -123,6 +117,7 @@ class TransformerEncoder(Encoder):
         parts: The transformer.
     """
 
+    views = ("apart", "together")
     batch = 1500  # more would not stay in a CPU's cache from one block to the next
 
     def __init__(self, spec: Transformer, parts: Pretrained) -> None:
@@ -131,7 +126,7 @@ class TransformerEncoder(Encoder):
         self.widths = (parts.config.hidden_size,) * (spec.depth + 1)
         self.embeddings, self.blocks = parts.embeddings, parts.blocks
         self.case = WordCase(parts.config.hidden_size) if spec.case else None
-        self.fixed, self.together = spec.fixed_embeddings, spec.pairs == "together"
+        self.fixed = spec.fixed_embeddings
         self.fused = parts.config._attn_implementation == "sdpa"
         self.segments = getattr(parts.config, "type_vocab_size", 1) > 1
         if self.fixed:
@@ -160,9 +155,15 @@ class TransformerEncoder(Encoder):
         """The transformer's config and its tokenizer; the fingerprint of its embeddings where they are not saved."""
         return self.parts.assets(fingerprint=self.fixed)
 
-    def features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int] = ()) -> Features:
+    def features(self, texts: Sequence[Sequence[str]]) -> Features:
         """Cut the words into pieces; see `WordPieces.features`."""
-        features = self.pieces.features(texts, pairs if self.together else ())
+        return self._cased(self.pieces.features(texts), texts)
+
+    def joined(self, texts: Sequence[Sequence[str]], pairs: Sequence[int]) -> Features:
+        """Cut the words of pairs into pieces; a pair that does not fit into one window is read apart."""
+        return self._cased(self.pieces.features(texts, pairs), texts)
+
+    def _cased(self, features: Features, texts: Sequence[Sequence[str]]) -> Features:
         return features if self.case is None else {**features, "case": word_cases(texts)[features["word"]]}
 
     def embed(self, features: Features, rows: Rows) -> State:

@@ -34,7 +34,8 @@ def encode() -> Callable[..., State]:
     """Run an encoder over texts up to a layer."""
 
     def run(encoder: Encoder, texts: Texts, layer: int, pairs: Sequence[int] = ()) -> State:
-        return encoder.advance(encoder.embed(encoder.features(texts, pairs), _rows(texts)), layer)
+        features = encoder.joined(texts, pairs) if pairs else encoder.features(texts)
+        return encoder.advance(encoder.embed(features, _rows(texts)), layer)
 
     return run
 

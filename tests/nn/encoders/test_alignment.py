@@ -97,11 +97,12 @@ def test_a_pair_is_read_in_one_window(tokenizer: Tokenizer) -> None:
     pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=8, stride=4)
     features = pieces.features([["a"], ["catting", "b"], ["c", "x"], ["the"] * 9, ["d"]], pairs=[1, 3])
     ids = [tokenizer.token_to_id(piece) for piece in ("[CLS]", "cat", "##ting", "b", "[SEP]", "c", "x", "[SEP]")]
-    assert features["ids"][1].tolist() == ids
-    assert features["segment"][1].tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
-    assert features["word"][1].tolist() == [0, 2, 2, 3, 0, 4, 5, 0]
-    assert features["window"].tolist() == [0, 1, 1, 1, 1, 1, *[2] * 5, *[3] * 4, 4]
-    assert features["place"].tolist() == [1, 1, 2, 3, 5, 6, 1, 2, 3, 4, 5, 3, 4, 5, 6, 1]
+    assert features["ids"][0].tolist() == ids
+    assert features["segment"][0].tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
+    assert features["word"][0].tolist() == [0, 2, 2, 3, 0, 4, 5, 0]
+    assert features["token"].tolist() == [1, 1, 2, 3, 4, *range(5, 15)], "other texts are left out"
+    assert features["window"].tolist() == [*[0] * 5, *[1] * 5, *[2] * 4, 3]
+    assert features["place"].tolist() == [1, 2, 3, 5, 6, 1, 2, 3, 4, 5, 3, 4, 5, 6, 1]
     assert features["segment"].sum() == 3, "what does not fit into one window is read apart"
 
 
