@@ -59,15 +59,15 @@ def evaluate(
 ) -> None:
     """Score a pipeline on annotated files, by the keys of spaCy's Scorer.
 
-    CoNLL-U is read as documents of ten sentences; with gold sentences as documents of one, where nothing in the
-    pipeline divides documents (jmt). words_per_second comes from one pass of nlp.pipe over ready-made
-    Docs without annotation, in one process and with the pipeline's own batch size.
+    CoNLL-U is read as documents of ten sentences, with gold sentences as documents of one. words_per_second comes
+    from one pass of nlp.pipe over ready-made Docs without annotation, in one process and with the pipeline's own batch
+    size.
     """
-    from cascade.cli.loading import divides_documents, give_sentences, load_pipeline
+    from cascade.cli.loading import give_sentences, load_pipeline
     from cascade.evaluation import evaluate_pipeline
 
     nlp = load_pipeline(model)
-    size = 10 if sentences is Boundaries.PREDICTED or divides_documents(nlp) else 1
+    size = 1 if sentences is Boundaries.GOLD else 10
     parts = {file: _read(file, reader, nlp, size) for file in files}
     if sentences is Boundaries.GOLD:
         give_sentences(nlp)

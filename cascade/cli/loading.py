@@ -9,7 +9,6 @@ from spacy.language import Language
 from cascade.components.loading import load
 from cascade.components.pipe import CascadePipe
 from cascade.errors import ConfigError
-from cascade.graph import Segments
 from cascade.tasks import Sentences
 
 DEFAULT = "en_cascade_sm"
@@ -51,13 +50,6 @@ def give_sentences(nlp: Language) -> None:
     for pipe in _cascades(nlp):
         names = [name for name in pipe.tasks if isinstance(pipe.module.task(name), Sentences)]
         pipe.given = [*pipe.given, *names]
-
-
-def divides_documents(nlp: Language) -> bool:
-    """Whether something in a pipeline can work inside sentences, and not only on documents as a whole."""
-    others = [name for name, pipe in nlp.pipeline if not isinstance(pipe, CascadePipe)]
-    edges = [edge for pipe in _cascades(nlp) for *_, bundle in pipe.module.graph.edges(data="edges") for edge in bundle]
-    return bool(others) or any(isinstance(edge, Segments) for edge in edges)
 
 
 def token_tasks(nlp: Language) -> frozenset[tuple[str, str]]:

@@ -1,5 +1,5 @@
 """What pipelines are scored on, and how: the test sets, their tokens and their sentences, as `cascade evaluate` reads
-them: trees and UNER as documents of ten sentences, everything else as documents of one.
+them: trees and UNER as documents of ten sentences, everything else, and trees with gold sentences, as documents of one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Setting:
 
     def docs(self, nlp: Language) -> Iterator[Doc]:
         """The Docs with their gold."""
-        return read(self.data, guess(self.data), nlp)
+        return read(self.data, guess(self.data), nlp, sentences=1 if self.sentences == "gold" else 10)
 
     def score(self, nlp: Language) -> dict[str, float]:
         """Scores of a pipeline, by spaCy's keys; it takes its sentences from the setting ever after."""

@@ -9,15 +9,10 @@ import spacy
 from spacy.tokens import DocBin
 from typer.testing import Result
 
-from cascade import storage
 from cascade.cli.readers import Reader, guess
 from cascade.components.loading import load
 from cascade.data import read_conllu
 from cascade.errors import ConfigError
-from cascade.graph import TaskGraph
-from cascade.model import CascadeModel
-from cascade.nn.encoders import Embedding
-from cascade.tasks import Parsing
 
 Evaluate = Callable[..., Result]
 
@@ -64,15 +59,9 @@ def test_gold_sentences_and_raw_tokens(evaluate: Evaluate, treebank: Path) -> No
     assert raw["token_acc"] == 1 and raw["tag_acc"] > 0
 
 
-def test_gold_sentences_are_documents_where_nothing_divides_them(
-    run, model: Path, treebank: Path, tmp_path: Path
-) -> None:
-    graph = TaskGraph(encoder=Embedding(words=4, characters=4)).add(Parsing("parse", hidden=4, relations=4))
-    docs = list(read_conllu(treebank, vocab=spacy.blank("en").vocab))
-    storage.save(CascadeModel(graph).initialize(docs), tmp_path / "plain")
-    plain = tmp_path / "plain"
-    for folder, sentences, documents in [(plain, "gold", 12), (plain, "predicted", 2), (model, "gold", 2)]:
-        report = json.loads(run("evaluate", folder, treebank, "--json", "--sentences", sentences).stdout)
+def test_gold_sentences_are_documents(evaluate: Evaluate, treebank: Path) -> None:
+    for sentences, documents in [("gold", 12), ("predicted", 2)]:
+        report = json.loads(evaluate(treebank, "--json", "--sentences", sentences).stdout)
         assert report["files"][0]["documents"] == documents
 
 
