@@ -90,5 +90,9 @@ class Mixture(nn.Module):
 
     def forward(self, layers: list[Tensor]) -> Tensor:
         """Mix; shape of each layer and of the result: [rows, width]."""
-        mixed = torch.stack(layers, -1) @ self.weights.softmax(0)
-        return self.scale * mixed
+        first, *others = layers
+        weights = self.scale * self.weights.softmax(0)
+        mixed = first * weights[0]
+        for layer, weight in zip(others, weights[1:], strict=True):
+            mixed = torch.addcmul(mixed, layer, weight)  # a product with stacked layers would first have to copy them
+        return mixed
