@@ -132,7 +132,7 @@ _register(
 )
 _register(
     "en_cascade_md",
-    model=None,
+    model="en_cascade_md",
     assigns=[*SENTENCES, *MORPHOLOGY, "doc.spans", "doc.ents", *TREES],
     scores=["sents_f", *MORPHOLOGY_SCORES, "chunk_f", "ents_f", "dep_las"],
     others=[*SENTENCE_PARTS, *CHUNK_PARTS, *ENTITY_PARTS, *TREE_PARTS],

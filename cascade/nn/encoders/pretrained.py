@@ -34,13 +34,15 @@ class Family:
         stack: Attribute of the model that holds the blocks, as `layer`.
         attention: Linear layers of the attention, by the ends of their names.
         skipped: Whether positions begin after the padding id instead of at 0.
-        dropout: Name of the attention's dropout in the config.
+        attention_dropout: Name of the attention's dropout in the config.
+        hidden_dropout: Name of the hidden states' dropout in the config.
     """
 
     stack: str = "encoder"
     attention: tuple[str, ...] = ("query", "key", "value", "attention.output.dense")
     skipped: bool = False
-    dropout: str = "attention_probs_dropout_prob"
+    attention_dropout: str = "attention_probs_dropout_prob"
+    hidden_dropout: str = "hidden_dropout_prob"
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -50,7 +52,10 @@ FAMILIES: Mapping[str, Family] = {
     "xlm-roberta": Family(skipped=True),
     "camembert": Family(skipped=True),
     "distilbert": Family(
-        stack="transformer", attention=("q_lin", "k_lin", "v_lin", "out_lin"), dropout="attention_dropout"
+        stack="transformer",
+        attention=("q_lin", "k_lin", "v_lin", "out_lin"),
+        attention_dropout="attention_dropout",
+        hidden_dropout="dropout",
     ),
 }
 
@@ -115,13 +120,16 @@ def pretrained_config(name: str) -> PreTrainedConfig:
     return config
 
 
-def pretrained(name: str, *, layers: int, attention_dropout: float | None = None) -> Pretrained:
+def pretrained(
+    name: str, *, layers: int, attention_dropout: float | None = None, hidden_dropout: float | None = None
+) -> Pretrained:
     """Load a pretrained model's lowest blocks.
 
     Args:
         name: Local folder, name on the Hugging Face hub, or `minilm` for the one that the extra of that name installs.
         layers: Number of blocks.
         attention_dropout: Share of the attention's weights dropped in training; the model's own when None.
+        hidden_dropout: Share of the hidden states dropped in training; the model's own when None.
 
     Raises:
         ModelError: If there is no such model, it has fewer blocks, or weights or a fast tokenizer are missing.
@@ -134,8 +142,11 @@ def pretrained(name: str, *, layers: int, attention_dropout: float | None = None
             f"Transformer({name!r}): expected layers of at most {config.num_hidden_layers}, got layers={layers}."
         )
     config.num_hidden_layers = layers
+    family = FAMILIES[config.model_type]
     if attention_dropout is not None:
-        setattr(config, FAMILIES[config.model_type].dropout, attention_dropout)
+        setattr(config, family.attention_dropout, attention_dropout)
+    if hidden_dropout is not None:
+        setattr(config, family.hidden_dropout, hidden_dropout)
     with _loading(name):
         model, report = AutoModel.from_pretrained(
             _place(name), config=config, dtype=torch.float32, output_loading_info=True

@@ -47,6 +47,17 @@ def test_blocks_one_by_one_are_the_models_own_forward_pass(
             torch.testing.assert_close(ours[real], whole.hidden_states[layer][real])
 
 
+@pytest.mark.parametrize("model_type", ["bert", "distilbert"])
+def test_dropout_is_the_models_own_unless_it_is_set(tiny: Callable[..., str], encode: Encode, model_type: str) -> None:
+    folder = tiny(model_type)
+    settings = ({"attention_dropout": 0.0, "hidden_dropout": 0.0}, {"hidden_dropout": 0.0}, {"attention_dropout": 0.0})
+    for setting in settings:
+        encoder = build(folder, **setting)
+        calm = encode(encoder, TEXTS, 2).read(2)
+        same = torch.equal(encode(encoder.train(), TEXTS, 2).read(2), calm)
+        assert same == (len(setting) == 2)
+
+
 def test_layers_are_looked_up_when_none_are_named(tiny_bert: str) -> None:
     assert Transformer(tiny_bert).layers == 2
     assert Transformer("a/model/that/is/gone", layers=3).depth == 3
