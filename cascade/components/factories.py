@@ -123,20 +123,14 @@ TREE_PARTS = ["dep_uas", "dep_las_per_type"]
 CHUNK_PARTS = ["chunk_p", "chunk_r", "chunk_per_type"]
 ENTITY_PARTS = ["ents_p", "ents_r", "ents_per_type"]
 
-_register(
-    "en_cascade_sm",
-    model="en_cascade_sm",
-    assigns=[*SENTENCES, *MORPHOLOGY, "doc.spans", *TREES],
-    scores=["sents_f", *MORPHOLOGY_SCORES, "chunk_f", "dep_las"],
-    others=[*SENTENCE_PARTS, *CHUNK_PARTS, *TREE_PARTS],
-)
-_register(
-    "en_cascade_md",
-    model="en_cascade_md",
-    assigns=[*SENTENCES, *MORPHOLOGY, "doc.spans", "doc.ents", *TREES],
-    scores=["sents_f", *MORPHOLOGY_SCORES, "chunk_f", "ents_f", "dep_las"],
-    others=[*SENTENCE_PARTS, *CHUNK_PARTS, *ENTITY_PARTS, *TREE_PARTS],
-)
+for english in ("en_cascade_sm", "en_cascade_md"):
+    _register(
+        english,
+        model=english,
+        assigns=[*SENTENCES, *MORPHOLOGY, "doc.spans", "doc.ents", *TREES],
+        scores=["sents_f", *MORPHOLOGY_SCORES, "chunk_f", "ents_f", "dep_las"],
+        others=[*SENTENCE_PARTS, *CHUNK_PARTS, *ENTITY_PARTS, *TREE_PARTS],
+    )
 _register(
     "cascade_ud",
     model=None,
