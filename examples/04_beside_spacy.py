@@ -14,12 +14,12 @@ TEXT = "the ferry to Hull leaves at noon; nobody waits. Gulls follow it out of t
 
 
 def make_pipeline() -> Language:
-    """Sentences from spaCy's rules, trees from the cascade, names from a list."""
+    """Sentences from spaCy's rules, trees and names from the cascade, and names from a list before those."""
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer", config={"punct_chars": [".", "!", "?", ";"]})
     # The task `sentences` is given: the parser works inside the boundaries that the sentencizer has set.
     nlp.add_pipe("cascade", config={"model": "en_cascade_sm", "given": ["sentences"]})
-    ruler = nlp.add_pipe("entity_ruler")
+    ruler = nlp.add_pipe("entity_ruler", config={"overwrite_ents": True})
     ruler.add_patterns([{"label": "GPE", "pattern": [{"LOWER": "hull", "TAG": "NNP"}]}])  # reads the cascade's tags
     return nlp
 

@@ -57,7 +57,7 @@ PROMISES: dict[str, tuple[Sequence[str], bool]] = {
         (
             r"^'the ferry to Hull leaves at noon;', root: leave$",
             r"^entities: \[\('Hull', 'GPE'\)\]$",
-            r"^all tasks: tag, pos, morph, lemma, chunk, parse$",
+            r"^all tasks: tag, pos, morph, lemma, chunk, entities, parse$",
             r"^tags only: DT NN IN NNP VBZ .* - parsed: False$",
             r"^subjects of 200 texts: .*'Anna': 50",
             r"^loaded from disk, same trees: True$",

@@ -18,7 +18,7 @@ from cascade.data.batches import Targets
 from cascade.graph import Edge, Hidden, Labels, Segments
 from cascade.nn.decoders.base import Output
 from cascade.nn.rows import MISSING
-from cascade.tasks.base import Classification, Predictions
+from cascade.tasks.base import Classification, Predictions, require_ranges
 
 
 @dataclass(kw_only=True)
@@ -31,11 +31,21 @@ class Sentences(Classification):
         hidden: See `Classification`.
         dropout: See `Classification`.
         smoothing: See `Classification`.
+        threshold: A token starts a sentence where the probability is above it; lower, and sentences are shorter.
+
+    Raises:
+        GraphError: A number is out of range.
     """
+
+    threshold: float = 0.5
 
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments)
     extensible: ClassVar[bool] = False
     main_score: ClassVar[str | None] = "sents_f"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_ranges(self, shares=("threshold",))
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:
         """I (inside) and S (start), whatever the Docs."""
@@ -56,8 +66,14 @@ class Sentences(Classification):
         return {"label": label}
 
     def starts(self, output: Output) -> Tensor:
-        """Rows where a start is more probable than not."""
-        return output.scores["logits"].argmax(-1) == 1
+        """Rows where the probability of a start is above the threshold."""
+        return self.distribution(output)[:, 1] > self.threshold
+
+    def decode(self, output: Output) -> Predictions:
+        """Whether each row is a start, and the probability of what it is."""
+        label = self.starts(output).long()
+        probability = self.distribution(output).gather(-1, label[:, None]).squeeze(-1)
+        return {"label": label.cpu().numpy(), "probability": probability.float().cpu().numpy()}
 
     def gold_starts(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Gold starts, and where they are known."""

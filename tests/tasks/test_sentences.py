@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from cascade.errors import GraphError
 from cascade.nn.rows import MISSING
 from cascade.tasks import Sentences
 
@@ -66,6 +67,22 @@ def test_starts(docs: list[Doc], built: Callable[..., Any]) -> None:
     starts, known = task.gold_starts({"label": torch.tensor([1, 0, MISSING])})
     assert starts.tolist() == [True, False, False]
     assert known.tolist() == [True, True, False]
+
+
+def test_the_threshold_says_how_probable_a_start_has_to_be(docs: list[Doc], built: Callable[..., Any]) -> None:
+    model = built(Sentences("sents"), docs=docs).eval()
+    batch, task = model.batch(docs), model.task("sents")
+    with torch.inference_mode():
+        output = model(batch, ["sents"])["sents"]
+    probabilities = output.scores["logits"].softmax(-1)
+    for threshold in (0.0, 0.3, 0.5, 0.99):
+        task.threshold = threshold
+        found, starts = task.decode(output), probabilities[:, 1] > threshold
+        assert task.starts(output).tolist() == found["label"].tolist() == starts.tolist()
+        expected = torch.where(starts, probabilities[:, 1], probabilities[:, 0])
+        np.testing.assert_array_equal(found["probability"], expected)
+    with pytest.raises(GraphError, match=r"Sentences\('sents'\).*threshold"):
+        Sentences("sents", threshold=1.0)
 
 
 def test_a_small_model_learns_its_docs(
