@@ -115,8 +115,8 @@ class CascadeModel(nn.Module):
 
     def _build_node(self, task: Task, nodes: Mapping[str, NodeModule], encoder: Encoder) -> NodeModule:
         if task.view not in encoder.views:
-            problem = f"{type(encoder).__name__} does not read the two texts of a pair {task.view}: set view= to apart"
-            raise GraphError([problem])
+            reader = type(self.graph.encoder).__name__
+            raise GraphError([f"{reader} does not read the two texts of a pair {task.view}: set view= to apart"])
         links = [
             Link(
                 upstream=upstream,

@@ -14,7 +14,7 @@ TEXT = "the ferry to Hull leaves at noon; nobody waits. Gulls follow it out of t
 
 
 def make_pipeline() -> Language:
-    """Sentences from spaCy's rules, trees and names from the cascade, and names from a list before those."""
+    """Sentences from spaCy's rules, trees and names from the cascade, names from a list in their place."""
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer", config={"punct_chars": [".", "!", "?", ";"]})
     # The task `sentences` is given: the parser works inside the boundaries that the sentencizer has set.

@@ -59,9 +59,9 @@ def evaluate(
 ) -> None:
     """Score a pipeline on annotated files, by the keys of spaCy's Scorer.
 
-    CoNLL-U is read as documents of ten sentences, with gold sentences as documents of one. words_per_second comes
-    from one pass of nlp.pipe over ready-made Docs without annotation, in one process and with the pipeline's own batch
-    size.
+    CoNLL-U and UNER are read as documents of ten sentences, with gold sentences as documents of one. words_per_second
+    comes from one pass of nlp.pipe over ready-made Docs without annotation, in one process and with the pipeline's own
+    batch size.
     """
     from cascade.cli.loading import give_sentences, load_pipeline
     from cascade.evaluation import evaluate_pipeline

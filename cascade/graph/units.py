@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from cascade.graph.specs import CONVERSIONS, PARENTS, Edge, Hidden, Layer, Recurrent, Segments, Unit, View
+from cascade.graph.specs import CONVERSIONS, PARENTS, Edge, Hidden, Layer, Recurrent, Segments, Unit
 
 
 class Node(Protocol):
@@ -21,10 +21,6 @@ class Node(Protocol):
     @property
     def reads(self) -> Unit:
         """The unit of the rows that it reads from the encoder; its pool leads from there to `unit`."""
-
-    @property
-    def view(self) -> View:
-        """How it has the encoder read pairs."""
 
     @property
     def carries(self) -> tuple[type[Edge], ...]:

@@ -32,6 +32,7 @@ class Sentences(Classification):
         dropout: See `Classification`.
         smoothing: See `Classification`.
         threshold: A token starts a sentence where the probability is above it; lower, and sentences are shorter.
+            `Segments` edges follow it, `Labels` edges know nothing of it.
 
     Raises:
         GraphError: A number is out of range.

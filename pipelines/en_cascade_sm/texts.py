@@ -6,6 +6,10 @@ cascade annotate --model en_cascade_md --input runs/texts.txt --format docbin --
 They are the training parts of four data sets: product reviews (unlabelled part of FDU-MTL, Liu et al. 2017), reviews
 and questions about them (SubjQA, Bjerva et al. 2020), comments (GoEmotions, Demszky et al. 2020) and encyclopaedic
 paragraphs (the training articles of SQuAD 1.1 that `squad_split.json` names, Rajpurkar et al. 2016).
+
+Each lies in DATA as its authors publish it: fdu_mtl/*.task.unlabel.gz, subjqa/DOMAIN/train.csv.gz,
+goemotions/train.tsv, squad_v1.1_dev/dev-v1.1.json. `squad_split.json` is ours: {"train": [titles of articles], ...},
+the articles that are not tested on.
 """
 
 from __future__ import annotations
@@ -75,6 +79,7 @@ def main() -> None:
     sources = {"reviews": reviews, "questions": questions, "comments": comments, "paragraphs": paragraphs}
     texts = [text for name, read in sources.items() for text in sample(read(data), LIMITS[name], rng)]
     rng.shuffle(texts)
+    Path(sys.argv[1]).parent.mkdir(parents=True, exist_ok=True)
     Path(sys.argv[1]).write_text("\n\n".join(texts) + "\n", encoding="utf8")
 
 

@@ -48,7 +48,8 @@ def pair_of(first: str, second: str) -> Doc:
 
 def words_of(texts: list[list[str]], pairs: list[int]) -> dict[View, dict[str, torch.Tensor]]:
     seen.append(texts)
-    return {"apart": {"sizes": torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)}}
+    sizes = torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)
+    return {"apart": {"sizes": sizes}, "together": {"first": torch.tensor(pairs, dtype=torch.long)}}
 
 
 seen: list[list[list[str]]] = []
@@ -119,6 +120,10 @@ def test_moving_keeps_everything(docs: list[Doc]) -> None:
         unit: rows.parent.tolist() for unit, rows in batch.rows.items()
     }
     meta = batch.to(torch.device("meta"))
-    tensors = [meta.pairs, *meta.features["apart"].values(), *meta.targets["lengths"].values()]
+    tensors = [
+        meta.pairs,
+        *(part for view in meta.features.values() for part in view.values()),
+        *meta.targets["lengths"].values(),
+    ]
     tensors += [tensor for rows in meta.rows.values() for tensor in (rows.parent, rows.alive)]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
