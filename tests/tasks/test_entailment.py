@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from cascade.errors import GraphError
 from cascade.graph import Hidden, Labels, Recurrent
 from cascade.tasks import Entailment, Relatedness
 
@@ -90,3 +91,10 @@ def test_relatedness_reaches_entailment_and_gold_can_take_its_place(docs: list[D
     assert model.nodes["rel"].decoder.output.weight.grad.abs().sum() > 0
     own, given = (model.predict(docs[:3], tasks=["ent"], given=names) for names in ([], ["rel"]))
     assert not (own[0]["ent"]["probability"] == given[0]["ent"]["probability"]).all()
+
+
+@pytest.mark.parametrize("wrong", [{"view": "joint"}, {"pool": "median"}])
+def test_words_that_settings_do_not_know(wrong: dict[str, Any]) -> None:
+    ((name, word),) = wrong.items()
+    with pytest.raises(GraphError, match=rf"Entailment\('ent'\) has no {name}='{word}': choose one of"):
+        Entailment("ent", **wrong)
