@@ -6,6 +6,7 @@
     ├── DataError       a file that cannot be read as what it should be
     ├── ModelError      weights or a saved model that do not fit
     ├── LabelError      a label that a task does not know or cannot use, or no label at all
+    ├── StoreError      an index on disk that cannot be opened, searched or written
     └── TrainingError   a training run that cannot start or go on
 
 A message says what is wrong and where, what was expected, what came, and how to mend it.
@@ -58,6 +59,10 @@ class ModelError(CascadeError):
 
 class LabelError(CascadeError, ValueError):
     """A label that a task does not know or cannot use, or no label at all; a `ValueError`, as spaCy's pipes raise."""
+
+
+class StoreError(CascadeError):
+    """An index on disk that cannot be opened, searched or written."""
 
 
 class TrainingError(CascadeError):

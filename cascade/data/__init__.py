@@ -1,9 +1,23 @@
 """From files to Docs and from Docs to batches: readers, downloads, alignment, rows."""
 
+from cascade.data.answers import NORMALIZERS, exact_match, token_f1
 from cascade.data.columns import read_columns
 from cascade.data.conllu import read_conllu
 from cascade.data.conllu_writer import write_conllu
 from cascade.data.docbin import read_docbin
 from cascade.data.sick import read_sick
+from cascade.data.squad import gold_answers, read_split, read_squad
 
-__all__ = ["read_columns", "read_conllu", "read_docbin", "read_sick", "write_conllu"]
+__all__ = [
+    "NORMALIZERS",
+    "exact_match",
+    "gold_answers",
+    "read_columns",
+    "read_conllu",
+    "read_docbin",
+    "read_sick",
+    "read_split",
+    "read_squad",
+    "token_f1",
+    "write_conllu",
+]

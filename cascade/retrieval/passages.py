@@ -1,0 +1,135 @@
+"""Passages: pieces of documents, cut where sentences and paragraphs end, that still know where they stand."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+
+from cascade.errors import ConfigError
+from cascade.retrieval.content import Value
+from cascade.retrieval.documents import Document
+from cascade.retrieval.offsets import Offsets
+from cascade.retrieval.sentences import Splitter, paragraphs
+
+# Scripts without spaces: Thai to Burmese, Khmer, kana and Chinese characters.
+_SOLID = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_SOLID}]{{1,2}}|[^\s{_SOLID}]{{1,50}}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A piece of a document that is indexed, found and read.
+
+    Args:
+        id: Unique in an index: the document's id, `#` and a running number.
+        document: Id of the document that it is cut from.
+        text: The cleaned text that is indexed and read.
+        source: Path or name of the source as the user gave it.
+        offsets: From characters of `text` to characters of the source.
+        page: Page of a PDF on which it begins, from 1.
+        metadata: What is known of the document.
+    """
+
+    id: str
+    document: str
+    text: str
+    source: str
+    offsets: Offsets
+    page: int | None = None
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """The slice of the source that text[start:end] stands for.
+
+        Raises:
+            IndexError: The slice reaches beyond the text.
+        """
+        return self.offsets.origin(start, end)
+
+    def page_at(self, start: int) -> int | None:
+        """The page of a PDF on which character `start` of the text stands, from 1."""
+        return None if self.page is None else self.page + self.text.count("\f", 0, start)
+
+
+def split(document: Document, sentences: Splitter, *, words: int = 120, overlap: int = 1) -> Iterator[Passage]:
+    """Cuts a document into passages.
+
+    A passage holds whole sentences and ends with a paragraph if that leaves it at least half full. A sentence that
+    does not fit is cut between words, halfway so that the pieces overlap too. A word is what stands between spaces; in
+    scripts without spaces two characters count as one.
+
+    Args:
+        document: The document.
+        sentences: Gives the spans of the sentences of one paragraph, as
+            [`sentence_splitter`][cascade.retrieval.sentences.sentence_splitter] does.
+        words: How many words a passage holds at most.
+        overlap: How many sentences a passage shares with the one before, at most; always fewer than it holds.
+
+    Yields:
+        Passages in the order of the text, none if there is no word. Together they hold every word.
+
+    Raises:
+        ConfigError: `words` is below 1 or `overlap` below 0.
+    """
+    if words < 1 or overlap < 0:
+        raise ConfigError(f"expected 1 or more words and 0 or more sentences of overlap, got {words} and {overlap}")
+    for number, (start, end) in enumerate(_spans(document.text, sentences, words, overlap)):
+        yield Passage(
+            id=f"{document.id}#{number}",
+            document=document.id,
+            text=document.text[start:end],
+            source=document.source,
+            offsets=document.offsets.slice(start, end),
+            page=bisect_right(document.pages, start) or None,
+            metadata=document.metadata,
+        )
+
+
+def _spans(text: str, sentences: Splitter, limit: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Where the passages of a text begin and end, in characters."""
+    found = [match.span() for match in islice(_WORD.finditer(text), limit + 1)]
+    if 0 < len(found) <= limit:  # such are most documents of a collection; their sentences need not be found
+        yield found[0][0], found[-1][1]
+    elif found:
+        found, units, breaks = _units(text, sentences)
+        size = max(1, limit // 2) if overlap else limit
+        for first, last in _pack(_shortened(units, limit, size), breaks, limit, overlap):
+            yield found[first][0], found[last - 1][1]
+
+
+def _units(text: str, sentences: Splitter) -> tuple[list[tuple[int, int]], list[int], set[int]]:
+    """The words of a text; the words that begin a sentence, and the number of words; those that begin a paragraph."""
+    words: list[tuple[int, int]] = []
+    units: set[int] = set()
+    breaks: set[int] = set()
+    for begin, end in paragraphs(text):
+        breaks.add(len(words))
+        starts = {begin + start for start, _ in sentences(text[begin:end])}
+        for first, last in pairwise(sorted({begin, end} | {start for start in starts if begin < start < end})):
+            units.add(len(words))
+            words.extend(match.span() for match in _WORD.finditer(text, first, last))
+    return words, sorted(units | {len(words)}), breaks
+
+
+def _shortened(units: Sequence[int], limit: int, size: int) -> list[int]:
+    """Units with those of more than `limit` words cut into pieces of `size`."""
+    cuts = [range(first, last, size if last - first > limit else last - first) for first, last in pairwise(units)]
+    return [start for cut in cuts for start in cut] + [units[-1]]
+
+
+def _pack(units: Sequence[int], breaks: set[int], limit: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Runs of units that hold at most `limit` words, as their first word and the one after their last."""
+    first = end = 0
+    while end < len(units) - 1:
+        before, end = end, bisect_right(units, units[first] + limit) - 1
+        if end < len(units) - 1:
+            full = (k for k in range(end, before, -1) if 2 * (units[k] - units[first]) >= limit)
+            end = next((k for k in full if units[k] in breaks), end)
+        yield units[first], units[end]
+        if end < len(units) - 1:
+            first = max(first + 1, end - overlap)
+            while units[end + 1] - units[first] > limit:  # what is new must fit
+                first += 1
