@@ -10,6 +10,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import IO, TypeVar
@@ -19,7 +20,7 @@ from cascade.errors import ConfigError, DataError
 Line = tuple[int, str]
 T = TypeVar("T")
 
-_BOM = b"\xef\xbb\xbf"
+BOM = "\ufeff"
 _GZIP = b"\x1f\x8b"
 
 
@@ -31,15 +32,33 @@ def read_lines(path: str | Path) -> Iterator[Line]:
     Raises:
         DataError: The file is missing, unreadable, a damaged gzip archive, or not UTF-8.
     """
-    number = 0
-    with _opened(path) as stream:
+    place = 0
+    with _unzipped(path) as stream:
         for number, raw in enumerate(stream, start=1):
-            content = raw.removeprefix(_BOM) if number == 1 else raw
-            try:
-                yield number, content.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                message = f"expected UTF-8 text, got {error}; convert the file, for example with iconv -t utf-8"
-                raise DataError(message, path=path, line=number) from error
+            content = decode(raw, path, line=number, before=place).removeprefix(BOM if number == 1 else "")
+            yield number, content.rstrip("\r\n")
+            place += len(raw)
+
+
+def decode(raw: bytes, path: str | Path, *, line: int | None = None, before: int = 0) -> str:
+    """Decodes UTF-8 and changes nothing: line ends and a byte-order mark stay.
+
+    Args:
+        raw: The bytes.
+        path: Name of the file they are from, for messages.
+        line: Their line in the file, from 1, if they are one line.
+        before: The number of bytes before them.
+
+    Raises:
+        DataError: They are not UTF-8; it names the first byte that is not.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        number = line or raw.count(b"\n", 0, error.start) + 1
+        byte, place = raw[error.start], before + error.start
+        message = f"expected UTF-8, got byte 0x{byte:02x} at position {place}; convert the file, for example with "
+        raise DataError(message + "iconv -f latin1 -t utf-8", path=path, line=number) from error
 
 
 def read_blocks(path: str | Path) -> Iterator[list[Line]]:
@@ -87,14 +106,26 @@ def require_any(items: Iterable[T], *, path: str | Path, expected: str) -> Itera
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[IO[bytes]]:
+def opened(path: str | Path) -> Iterator[BufferedReader]:
+    """Opens a file to read its bytes; what goes wrong, now or while it is read, is an error of ours.
+
+    Raises:
+        DataError: The file is missing or unreadable.
+    """
     try:
-        with open(path, "rb") as raw:
-            zipped = raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
-            yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
+        with open(path, "rb") as stream:
+            yield stream
     except FileNotFoundError as error:
         raise DataError("there is no such file; check the path", path=path) from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"the gzip archive is damaged ({error}); fetch it again", path=path) from error
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror or error})", path=path) from error
+
+
+@contextmanager
+def _unzipped(path: str | Path) -> Iterator[IO[bytes]]:
+    with opened(path) as raw:
+        zipped = raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
+        try:
+            yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"the gzip archive is damaged ({error}); fetch it again", path=path) from error

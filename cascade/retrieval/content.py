@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cascade.errors import DataError
+from cascade.data.files import BOM, decode
 from cascade.retrieval.offsets import Offsets
 
 Value = str | int | float | bool
 """A value of metadata."""
-
-BOM = "\ufeff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,24 +46,3 @@ def read_text(raw: bytes, path: str | Path) -> Content:
     source = decode(raw, path)
     text = source.removeprefix(BOM)
     return Content(source=source, text=text, offsets=Offsets.identity(len(text), shift=len(source) - len(text)))
-
-
-def decode(raw: bytes, path: str | Path, *, line: int | None = None, before: int = 0) -> str:
-    """Decodes UTF-8 and changes nothing: line ends and a byte-order mark stay.
-
-    Args:
-        raw: The bytes.
-        path: Name of the file they are from, for messages.
-        line: Their line in the file, from 1, if they are one line.
-        before: The number of bytes before them.
-
-    Raises:
-        DataError: They are not UTF-8; it names the first byte that is not.
-    """
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        number = line or raw.count(b"\n", 0, error.start) + 1
-        byte, place = raw[error.start], before + error.start
-        message = f"expected UTF-8, got byte 0x{byte:02x} at position {place}; convert the file, for example with "
-        raise DataError(message + "iconv -f latin1 -t utf-8", path=path, line=number) from error

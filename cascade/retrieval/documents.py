@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from cascade.data.files import opened
 from cascade.errors import DataError
 from cascade.retrieval.content import Content, Value, read_text
 from cascade.retrieval.html import read_html
@@ -249,9 +250,5 @@ def _raise(error: OSError) -> None:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError("there is no such file; check the path", path=path) from error
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", path=path) from error
+    with opened(path) as stream:
+        return stream.read()

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from itertools import accumulate
 from pathlib import Path
 
-from cascade.retrieval.content import BOM, Content, decode
+from cascade.data.files import BOM, decode
+from cascade.retrieval.content import Content
 from cascade.retrieval.offsets import Transcript
 
 _UNSEEN = {"iframe", "noscript", "object", "script", "style", "svg", "template", "title"}

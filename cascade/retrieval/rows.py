@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cascade.data.files import BOM, decode, opened
 from cascade.errors import DataError
-from cascade.retrieval.content import BOM, Value, decode
+from cascade.retrieval.content import Value
 
 TEXT, ID = "text", "id"
 """The columns, or fields, with the text and the id of a document; all others are metadata."""
@@ -92,13 +93,8 @@ def read_csv(path: str | Path) -> Iterator[Row]:
 
 
 def _lines(path: str | Path) -> Iterator[bytes]:
-    try:
-        with open(path, "rb") as stream:
-            yield from stream
-    except FileNotFoundError as error:
-        raise DataError("there is no such file; check the path", path=path) from error
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", path=path) from error
+    with opened(path) as stream:
+        yield from stream
 
 
 def _object(written: str, path: str | Path, line: int) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cascade.data.files import decode
 from cascade.errors import DataError
-from cascade.retrieval.content import decode, read_text
+from cascade.retrieval.content import read_text
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\ufeff🎾")))
