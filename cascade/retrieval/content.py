@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cascade.data.files import BOM, decode
-from cascade.retrieval.offsets import Offsets
-
-Value = str | int | float | bool
-"""A value of metadata."""
+from cascade.docs import Offsets, Value
 
 
 @dataclass(frozen=True, kw_only=True)

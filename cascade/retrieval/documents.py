@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from cascade.data.files import opened
+from cascade.docs import Offsets, Value
 from cascade.errors import DataError
-from cascade.retrieval.content import Content, Value, read_text
+from cascade.retrieval.content import Content, read_text
 from cascade.retrieval.html import read_html
-from cascade.retrieval.offsets import Offsets
 from cascade.retrieval.pdf import read_pdf
 from cascade.retrieval.rows import Row, read_csv, read_jsonl
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from cascade.docs import Passage, Value
 from cascade.errors import ConfigError
-from cascade.retrieval.content import Value
-from cascade.retrieval.passages import Passage
 
 Where = Mapping[str, Value | Sequence[Value]]
 

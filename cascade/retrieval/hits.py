@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cascade.docs import Passage
 from cascade.retrieval.facts import Where
-from cascade.retrieval.passages import Passage
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from cascade.data.files import BOM, decode
+from cascade.docs import Transcript
 from cascade.retrieval.content import Content
-from cascade.retrieval.offsets import Transcript
 
 _UNSEEN = {"iframe", "noscript", "object", "script", "style", "svg", "template", "title"}
 _PARAGRAPHS = re.compile(

@@ -17,6 +17,7 @@ from typing import Any, Self, get_args
 
 import numpy as np
 
+from cascade.docs import Passage
 from cascade.errors import ConfigError, StoreError
 from cascade.retrieval.analysis import Analysis
 from cascade.retrieval.dense import DenseIndex, Encoder, encode, kind_for
@@ -27,7 +28,6 @@ from cascade.retrieval.lexical import LexicalIndex
 from cascade.retrieval.locking import only_writer
 from cascade.retrieval.manifest import FORMAT, Manifest
 from cascade.retrieval.parts import Mode, Parts
-from cascade.retrieval.passages import Passage
 from cascade.retrieval.store import Store
 from cascade.retrieval.verification import problems
 from cascade.retrieval.writing import Added, Changes, Writer

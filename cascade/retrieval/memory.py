@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rank_bm25 import BM25Okapi
 
+from cascade.docs import Passage
 from cascade.retrieval.analysis import Analysis
 from cascade.retrieval.facts import Where, conditions, holds
 from cascade.retrieval.hits import Hit
-from cascade.retrieval.passages import Passage
 
 K1, B = 1.2, 0.75
 

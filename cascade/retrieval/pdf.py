@@ -7,9 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cascade.docs import Transcript
 from cascade.errors import ConfigError, DataError
 from cascade.retrieval.content import Content
-from cascade.retrieval.offsets import Transcript
 
 if TYPE_CHECKING:
     from pypdf import PageObject

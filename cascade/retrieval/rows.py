@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cascade.data.files import BOM, decode, opened
+from cascade.docs import Value
 from cascade.errors import DataError
-from cascade.retrieval.content import Value
 
 TEXT, ID = "text", "id"
 """The columns, or fields, with the text and the id of a document; all others are metadata."""

@@ -19,9 +19,8 @@ from zlib import crc32
 
 import numpy as np
 
+from cascade.docs import Offsets, Passage
 from cascade.errors import StoreError
-from cascade.retrieval.offsets import Offsets
-from cascade.retrieval.passages import Passage
 
 _SCHEMA = """
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;

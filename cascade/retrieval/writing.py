@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cascade.docs import Passage
 from cascade.errors import StoreError
 from cascade.retrieval.dense import Encoder, encode
 from cascade.retrieval.facts import facts
 from cascade.retrieval.lexical import LexicalIndex, LexicalWriter
-from cascade.retrieval.passages import Passage
 from cascade.retrieval.store import Entry, Store
 
 Added = tuple[str, str, Iterable[Passage]]

@@ -14,8 +14,8 @@ from zlib import crc32
 
 import numpy as np
 
+from cascade.docs import Passage
 from cascade.retrieval.index import Index
-from cascade.retrieval.passages import Passage
 from tests.bench.text import texts
 from tests.retrieval.made import document
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cascade.docs import Passage
 from cascade.retrieval.index import Index
 from cascade.retrieval.lexical import LexicalWriter
-from cascade.retrieval.passages import Passage
 from cascade.retrieval.store import Store
 from tests.retrieval.made import WordCounts, document
 

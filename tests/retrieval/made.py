@@ -7,9 +7,7 @@ from zlib import crc32
 
 import numpy as np
 
-from cascade.retrieval.content import Value
-from cascade.retrieval.offsets import Offsets
-from cascade.retrieval.passages import Passage
+from cascade.docs import Offsets, Passage, Value
 
 ANIMALS = {
     "cats": ["The cat sleeps on the warm wall.", "A cat and a dog share the garden."],

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cascade.docs import Passage
 from cascade.errors import ConfigError, StoreError
 from cascade.retrieval.analysis import Analysis
 from cascade.retrieval.fusion import reciprocal_rank_fusion
@@ -18,7 +19,6 @@ from cascade.retrieval.hits import Hit
 from cascade.retrieval.index import Index
 from cascade.retrieval.locking import only_writer
 from cascade.retrieval.memory import MemoryRetriever
-from cascade.retrieval.passages import Passage
 from tests.retrieval.made import ANIMALS, WordCounts, document, documents, passage
 
 

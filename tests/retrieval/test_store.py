@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cascade.docs import Passage
 from cascade.errors import StoreError
-from cascade.retrieval.passages import Passage
 from cascade.retrieval.store import Entry, Store
 from tests.retrieval.made import passage
 

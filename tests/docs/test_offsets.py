@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cascade.docs import Transcript
 from cascade.retrieval import Offsets
-from cascade.retrieval.offsets import Transcript
 
 Stretch = tuple[int, int]
 

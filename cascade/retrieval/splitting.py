@@ -1,57 +1,20 @@
-"""Passages: pieces of documents, cut where sentences and paragraphs end, that still know where they stand."""
+"""Documents cut into passages, where sentences and paragraphs end."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
+from cascade.docs import Passage
 from cascade.errors import ConfigError
-from cascade.retrieval.content import Value
 from cascade.retrieval.documents import Document
-from cascade.retrieval.offsets import Offsets
 from cascade.retrieval.sentences import Splitter, paragraphs
 
 # Scripts without spaces: Thai to Burmese, Khmer, kana and Chinese characters.
 _SOLID = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_SOLID}]{{1,2}}|[^\s{_SOLID}]{{1,50}}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Passage:
-    """A piece of a document that is indexed, found and read.
-
-    Args:
-        id: Unique in an index: the document's id, `#` and a running number.
-        document: Id of the document that it is cut from.
-        text: The cleaned text that is indexed and read.
-        source: Path or name of the source as the user gave it.
-        offsets: From characters of `text` to characters of the source.
-        page: Page of a PDF on which it begins, from 1.
-        metadata: What is known of the document.
-    """
-
-    id: str
-    document: str
-    text: str
-    source: str
-    offsets: Offsets
-    page: int | None = None
-    metadata: Mapping[str, Value] = field(default_factory=dict)
-
-    def origin(self, start: int, end: int) -> tuple[int, int]:
-        """The slice of the source that text[start:end] stands for.
-
-        Raises:
-            IndexError: The slice reaches beyond the text.
-        """
-        return self.offsets.origin(start, end)
-
-    def page_at(self, start: int) -> int | None:
-        """The page of a PDF on which character `start` of the text stands, from 1."""
-        return None if self.page is None else self.page + self.text.count("\f", 0, start)
 
 
 def split(document: Document, sentences: Splitter, *, words: int = 120, overlap: int = 1) -> Iterator[Passage]:

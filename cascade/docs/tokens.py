@@ -1,4 +1,4 @@
-"""What a Doc carries beyond spaCy's own attributes, and which of its tokens the tasks see."""
+"""Which tokens of a Doc the tasks see, and how their annotation is written."""
 
 from __future__ import annotations
 
@@ -14,18 +14,6 @@ PAIR = "pair"
 """Key of `doc.spans` under which a sentence pair holds its two texts."""
 CHUNKS = "chunks"
 """Key of `doc.spans` under which chunks stand."""
-
-
-def register() -> None:
-    """Register `doc._.cascade`; a second call does nothing."""
-    if not Doc.has_extension("cascade"):
-        Doc.set_extension("cascade", getter=_results)
-
-
-def _results(doc: Doc) -> dict[str, dict[str, Any]]:
-    """`doc._.cascade[pipe][task]`: numpy arrays and plain Python, in `doc.user_data` so that Docs stay portable."""
-    results: dict[str, dict[str, Any]] = doc.user_data.setdefault("cascade", {})
-    return results
 
 
 def texts(doc: Doc) -> list[np.ndarray]:

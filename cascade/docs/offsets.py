@@ -74,7 +74,7 @@ class Offsets:
 
     @classmethod
     def from_json(cls, lists: Sequence[Sequence[int]]) -> Offsets:
-        """The offsets that [`to_json`][cascade.retrieval.offsets.Offsets.to_json] has written."""
+        """The offsets that [`to_json`][cascade.docs.offsets.Offsets.to_json] has written."""
         begins, starts, ends = map(tuple, lists)
         return cls(begins, starts, ends)
 

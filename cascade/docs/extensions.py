@@ -1,0 +1,63 @@
+"""What a Doc carries beyond spaCy's own attributes: results of the tasks, passages and answers of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from spacy.tokens import Doc
+
+from cascade.docs.answers import Answer
+from cascade.docs.passages import Passage
+
+_PASSAGES, _ANSWERS = "cascade_passages", "cascade_answers"
+
+
+def register() -> None:
+    """Register `doc._.cascade`, `doc._.passages` and `doc._.answers`; a second call does nothing."""
+    if not Doc.has_extension("cascade"):
+        Doc.set_extension("cascade", getter=_results)
+    if not Doc.has_extension("passages"):
+        Doc.set_extension("passages", getter=passages, setter=set_passages)
+    if not Doc.has_extension("answers"):
+        Doc.set_extension("answers", getter=answers, setter=set_answers)
+
+
+def is_question(doc: Doc) -> bool:
+    """Whether passages have been found, or set, for the Doc."""
+    return _PASSAGES in doc.user_data
+
+
+def passages(doc: Doc) -> list[Passage]:
+    """The passages in which a question's answer is looked for; none when the Doc is no question."""
+    return [Passage.from_json(values) for values in doc.user_data.get(_PASSAGES, ())]
+
+
+def passage_texts(doc: Doc) -> list[str]:
+    """The texts of the passages."""
+    return [values["text"] for values in doc.user_data.get(_PASSAGES, ())]
+
+
+def set_passages(doc: Doc, found: Iterable[Passage]) -> None:
+    """Set `doc._.passages`; they are kept as plain values, so that Docs stay portable."""
+    doc.user_data[_PASSAGES] = [passage.to_json() for passage in found]
+
+
+def answers(doc: Doc) -> list[Answer] | None:
+    """The answers, the best first; none where there is no answer, None where that is not known."""
+    stored = doc.user_data.get(_ANSWERS)
+    return None if stored is None else [Answer.from_json(values) for values in stored]
+
+
+def set_answers(doc: Doc, given: Iterable[Answer] | None) -> None:
+    """Set `doc._.answers`; None takes them away."""
+    if given is None:
+        doc.user_data.pop(_ANSWERS, None)
+    else:
+        doc.user_data[_ANSWERS] = [answer.to_json() for answer in given]
+
+
+def _results(doc: Doc) -> dict[str, dict[str, Any]]:
+    """`doc._.cascade[pipe][task]`: numpy arrays and plain Python, in `doc.user_data` so that Docs stay portable."""
+    results: dict[str, dict[str, Any]] = doc.user_data.setdefault("cascade", {})
+    return results
