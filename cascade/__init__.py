@@ -10,12 +10,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cascade import config, data, docs, errors, registry, storage, tasks, testing
+    from cascade import answering, config, data, docs, errors, registry, retrieval, storage, tasks, testing
+    from cascade.answering.questions import QuestionAnswering
     from cascade.components.loading import load
     from cascade.evaluation.evaluate import evaluate
     from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
     from cascade.model import CascadeModel
     from cascade.nn import encoders
+    from cascade.retrieval.index import Index
     from cascade.training import curves, optimizers, regularizers, schedules
     from cascade.training.batching import Batches
     from cascade.training.corpus import Corpus
@@ -29,13 +31,16 @@ __all__ = [
     "CascadeModel",
     "Corpus",
     "Hidden",
+    "Index",
     "Labels",
     "Mix",
+    "QuestionAnswering",
     "Recurrent",
     "Scheduled",
     "Segments",
     "TaskGraph",
     "Trainer",
+    "answering",
     "config",
     "curves",
     "data",
@@ -47,6 +52,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "registry",
+    "retrieval",
     "schedules",
     "storage",
     "tasks",
@@ -60,13 +66,16 @@ _PLACES = {
     "CascadeModel": "cascade.model:CascadeModel",
     "Corpus": "cascade.training.corpus:Corpus",
     "Hidden": "cascade.graph:Hidden",
+    "Index": "cascade.retrieval.index:Index",
     "Labels": "cascade.graph:Labels",
     "Mix": "cascade.graph:Mix",
+    "QuestionAnswering": "cascade.answering.questions:QuestionAnswering",
     "Recurrent": "cascade.graph:Recurrent",
     "Scheduled": "cascade.graph:Scheduled",
     "Segments": "cascade.graph:Segments",
     "TaskGraph": "cascade.graph:TaskGraph",
     "Trainer": "cascade.training.trainer:Trainer",
+    "answering": "cascade.answering",
     "config": "cascade.config",
     "curves": "cascade.training.curves",
     "data": "cascade.data",
@@ -78,6 +87,7 @@ _PLACES = {
     "optimizers": "cascade.training.optimizers",
     "registry": "cascade.registry",
     "regularizers": "cascade.training.regularizers",
+    "retrieval": "cascade.retrieval",
     "schedules": "cascade.training.schedules",
     "storage": "cascade.storage",
     "tasks": "cascade.tasks",

@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from torch import Tensor, nn
 
 from cascade import docs as documents
-from cascade.data.batches import UNITS, Batch, collate
+from cascade.data.batches import Batch, Texts, collate
 from cascade.errors import GraphError, LabelError, ModelError
 from cascade.graph import Candidates, TaskGraph, View, arrival_unit
 from cascade.nn.ascent import Ascent
@@ -41,6 +41,7 @@ class CascadeModel(nn.Module):
         super().__init__()
         self.graph = deepcopy(graph).validate()
         problems = [problem for name in self.graph.names() for problem in _unusable(self.task(name))]
+        problems += _mixed(self.graph)
         if problems:
             raise GraphError(problems)
         self.lang = "xx"
@@ -115,8 +116,8 @@ class CascadeModel(nn.Module):
 
     def _build_node(self, task: Task, nodes: Mapping[str, NodeModule], encoder: Encoder) -> NodeModule:
         if task.view not in encoder.views:
-            reader = type(self.graph.encoder).__name__
-            raise GraphError([f"{reader} does not read the two texts of a pair {task.view}: set view= to apart"])
+            reader, able = type(self.graph.encoder).__name__, ", ".join(encoder.views)
+            raise GraphError([f"{reader} reads no texts in the view {task.view!r}, only {able}: choose a Transformer"])
         links = [
             Link(
                 upstream=upstream,
@@ -136,6 +137,7 @@ class CascadeModel(nn.Module):
             unit=task.unit,
             pool=getattr(task, "pool", "max"),
             compare=getattr(task, "compare", "absolute"),
+            proposes=task.proposes,
             build=lambda width: task.build(width, task.vocabulary),
         )
 
@@ -147,12 +149,21 @@ class CascadeModel(nn.Module):
             targets: Tasks whose gold is read.
         """
         self._require_initialized()
-        return collate(docs, self._features, [self.task(name) for name in targets]).to(self.device)
+        tasks = [self.task(name) for name in targets]
+        return collate(docs, self._features, tasks, asked="asked" in self.views).to(self.device)
 
-    def _features(self, texts: Sequence[Sequence[str]], pairs: Sequence[int]) -> dict[View, Features]:
-        features: dict[View, Features] = {"apart": self.encoder.features(texts)}
-        if any(self.task(name).view == "together" for name in self.graph.names()):
-            features["together"] = self.encoder.joined(texts, pairs)
+    @property
+    def views(self) -> set[View]:
+        """How its tasks have texts read."""
+        return {self.task(name).view for name in self.graph.names()}
+
+    def _features(self, texts: Texts) -> dict[View, Features]:
+        views = self.views
+        if "asked" in views:
+            return {"asked": self.encoder.asked(texts.words, texts.questions)}
+        features: dict[View, Features] = {"apart": self.encoder.features(texts.words)}
+        if "together" in views:
+            features["together"] = self.encoder.joined(texts.words, texts.pairs)
         return features
 
     @property
@@ -170,13 +181,16 @@ class CascadeModel(nn.Module):
         """Where the parameters are."""
         return next(self.parameters()).device
 
-    def forward(self, batch: Batch, tasks: Iterable[str], *, given: Iterable[str] = ()) -> dict[str, Output]:
+    def forward(
+        self, batch: Batch, tasks: Iterable[str], *, given: Iterable[str] = (), keep: Mapping[str, int] | None = None
+    ) -> dict[str, Output]:
         """Run the named tasks and all that they need.
 
         Args:
             batch: The batch; its targets are what `gold` edges and `given` tasks read.
             tasks: Names.
             given: Tasks whose predictions are replaced by the batch's targets wherever those are known.
+            keep: Rows that `Candidates` edges keep of a task, by its name, instead of what they say.
 
         Returns:
             Outputs by task, upstream tasks among them.
@@ -189,10 +203,11 @@ class CascadeModel(nn.Module):
         layouts: dict[str, Layout] = {}
         upstream: dict[str, Upstream] = {}
         for name in order:
-            node, layout = self.node(name), self._layout(name, batch, outputs, layouts, given)
+            node, layout = self.node(name), self._layout(name, batch, outputs, layouts, given, keep or {})
             ascent = ascents[self.task(name).view]
             ascent.climb(node.highest, layout.rows["token"].alive)
-            layouts[name], outputs[name] = layout, node(ascent.read, upstream, layout, self.epoch)
+            outputs[name] = node(ascent.read, upstream, layout, self.epoch)
+            layouts[name] = outputs[name].layout
             upstream[name] = self._upstream(name, outputs[name], batch, given)
         return outputs
 
@@ -226,6 +241,7 @@ class CascadeModel(nn.Module):
         *,
         tasks: Iterable[str] | None = None,
         given: Iterable[str] = (),
+        keep: Mapping[str, int] | None = None,
         precision: Precision = "no",
     ) -> list[dict[str, Predictions]]:
         """Predict without changing any Doc.
@@ -234,6 +250,7 @@ class CascadeModel(nn.Module):
             docs: The Docs; any may be empty.
             tasks: Names; all tasks when None.
             given: Tasks that are not predicted: what the Docs are annotated with takes their place.
+            keep: Rows that `Candidates` edges keep of a task, by its name, instead of what they say.
             precision: Of the forward pass; see `Precision`.
 
         Returns:
@@ -252,10 +269,10 @@ class CascadeModel(nn.Module):
                 task.require(label)
         batch = self.batch(docs, targets=read)
         with self._evaluating(), torch.inference_mode(), reduced(precision, self.device):
-            outputs = self(batch, wanted, given=given)
+            outputs = self(batch, wanted, given=given, keep=keep)
             decoded = {name: self.task(name).decode(outputs[name]) for name in wanted}
         cut = {
-            name: {key: batch.split(self.task(name).unit, values) for key, values in predictions.items()}
+            name: {key: batch.split(self.task(name).unit, v, outputs[name].rows) for key, v in predictions.items()}
             for name, predictions in decoded.items()
         }
         return [{name: {key: v[i] for key, v in own.items()} for name, own in cut.items()} for i in range(len(docs))]
@@ -283,20 +300,33 @@ class CascadeModel(nn.Module):
         outputs: Mapping[str, Output],
         layouts: Mapping[str, Layout],
         given: Collection[str],
+        keep: Mapping[str, int],
     ) -> Layout:
         """The rows that are left to a node: what its upstream nodes all had, less what `Candidates` edges prune."""
         upstream = self.graph.edges_into(name)
-        layout = Layout(batch.rows, batch.pairs)
+        layout = Layout(batch.rows, batch.pairs, batch.pairs.new_zeros(0, 2))
         for source in upstream:
-            layout = layout.meet(layouts[source]) if layouts[source].added else layout
+            changed = layouts[source].added or len(layouts[source].spans)
+            layout = layout.meet(layouts[source]) if changed else layout
         for source, edges in upstream.items():
             task, targets = self.task(source), batch.targets.get(source)
             for edge in edges:
                 if isinstance(edge, Candidates):
                     forced = source in given or (edge.gold and self.training)
-                    gold = task.gold_rows(targets) if forced and targets is not None else None
-                    layout = layout.prune(source, task.unit, task.keep(outputs[source]), edge.k, gold)
-        return layout
+                    gold = task.gold_rows(outputs[source], targets) if forced and targets is not None else None
+                    k = edge.k if self.training or edge.predict is None else edge.predict
+                    kept = keep.get(source, k)
+                    layout = layout.prune(source, task.unit, task.keep(outputs[source]), kept, gold)
+        return self._with_gold(name, layout, batch, given) if self.task(name).proposes else layout
+
+    def _with_gold(self, name: str, layout: Layout, batch: Batch, given: Collection[str]) -> Layout:
+        """The layout with gold spans, where the task is to propose these in any case."""
+        bundles = self.graph.out_edges(name, data="edges")
+        forced = self.training and any(isinstance(e, Candidates) and e.gold for *_, edges in bundles for e in edges)
+        targets = batch.targets.get(name)
+        if targets is None or not (forced or name in given):
+            return layout
+        return layout.propose(self.task(name).gold_spans(targets, layout))
 
     def _upstream(self, name: str, output: Output, batch: Batch, given: Collection[str]) -> Upstream:
         """What other nodes may read of a node; what they ask for is computed once."""
@@ -329,8 +359,25 @@ def _unusable(task: Task) -> list[str]:
     problems = []
     if hasattr(nn.ModuleDict(), task.name):
         problems.append(f"task {task.name!r} is called like a method of torch modules: give it another name")
-    for unit in {task.unit, task.reads} - set(UNITS):
-        problems.append(f"task {task.name!r} is about {unit} rows, but a batch has rows of {', '.join(UNITS)} only")
+    return problems
+
+
+def _mixed(graph: TaskGraph) -> list[str]:
+    """Tasks about passages stand alone, and spans are proposed once on the way to a task."""
+    tasks = [graph.task(name) for name in graph.names()]
+    asked = [task.name for task in tasks if task.view == "asked"]
+    others = [task.name for task in tasks if task.view != "asked"]
+    problems = []
+    if asked and others:
+        problems.append(
+            f"{', '.join(asked)} read the passages of a question, {', '.join(others)} the Doc itself: make two graphs"
+        )
+    for task in tasks:
+        makers = [name for name in graph.ancestors([task.name]) if graph.task(name).proposes]
+        if task.unit == "span" and not task.proposes and not makers:
+            problems.append(f"task {task.name!r} is about spans, but nothing upstream proposes any: add a Reading")
+        if len(makers) + task.proposes > 1:
+            problems.append(f"task {task.name!r} is behind several tasks that propose spans: keep one of them")
     return problems
 
 

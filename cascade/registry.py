@@ -26,7 +26,10 @@ from cascade.tasks import (
     Entities,
     Lemmas,
     Parsing,
+    Reading,
     Relatedness,
+    Reranking,
+    Retrieval,
     Sentences,
     Tagging,
     Task,
@@ -307,3 +310,4 @@ register_all(adapters, [LoRA])
 register_all(
     tasks, [Sentences, Tagging, Lemmas, Chunking, Entities, Parsing, TextClassification, Relatedness, Entailment]
 )
+register_all(tasks, [Retrieval, Reading, Reranking])

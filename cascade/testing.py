@@ -8,10 +8,12 @@ Every check raises an AssertionError that says what is wrong.
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from string import ascii_lowercase, digits
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
@@ -22,17 +24,22 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from cascade import docs as documents
 from cascade.components.pipe import CascadePipe
-from cascade.data.batches import Targets
+from cascade.data.batches import TOLD_BY, Batch, Targets
 from cascade.evaluation import bare_copy
-from cascade.graph import Layer, Mix, Recurrent, TaskGraph
+from cascade.graph import Candidates, Edge, Hidden, Layer, Mix, Recurrent, TaskGraph
 from cascade.model import CascadeModel
-from cascade.nn.encoders import Convolutional
+from cascade.nn.encoders import Convolutional, Transformer
+from cascade.nn.encoders.base import EncoderSpec
 from cascade.registry import from_config, to_config
+from cascade.tasks import Reading
 from cascade.tasks.base import Predictions, Task
 from cascade.training.scoring import main_score
 
 SPACE, OUTSIDE = " \n", "O"
+READER = "reader"
+"""Name of the task that proposes spans to one that is about spans."""
 
 
 def check_task(task: Task, docs: Sequence[Doc]) -> None:
@@ -40,12 +47,13 @@ def check_task(task: Task, docs: Sequence[Doc]) -> None:
 
     Args:
         task: The task, with a name.
-        docs: Docs with gold for it, a few words each.
+        docs: Docs with gold for it, a few words each; questions with passages where it has the view `asked`.
 
     Raises:
         AssertionError: The task breaks its contract.
     """
     assert docs, "check_task needs Docs with gold"
+    documents.register()
     config = to_config(task)
     assert to_config(from_config(config)) == config, "a task written to a config and read again differs"
     with _unchanged(docs):
@@ -54,24 +62,68 @@ def check_task(task: Task, docs: Sequence[Doc]) -> None:
         assert labels == list(task.labels(docs[::-1])), "labels() depends on the order of the Docs"
         assert len(labels) == len(set(labels)), "labels() gives a label twice"
         model = small_model(task, docs)
-        _check_targets(model, docs)
+        task = model.task(task.name)
+        _check_targets(task, docs, model.batch(docs))
         predicted = [bare_copy(doc) for doc in docs]
         with _unchanged(predicted):
-            predictions = _predict(model, predicted)
-        _check_loss(model, docs)
-    _check_annotation(model.task(task.name), docs, predicted, predictions)
-    _check_odd_docs(model, docs[0].vocab)
+            predictions = _predict(model, task, predicted)
+        _check_loss(model, task, docs)
+    _check_annotation(task, docs, predicted, predictions)
+    _check_odd_docs(model, task, docs[0].vocab)
 
 
 def small_model(task: Task, docs: Sequence[Doc]) -> CascadeModel:
-    """A small model with one task, initialized from Docs.
+    """A small model with one task, initialized from Docs; before one about spans, a `Reading` proposes them.
 
     Args:
         task: The task.
         docs: Docs with gold for it.
     """
-    encoder = Convolutional(width=16, depth=max(1, _highest(task.layer)), vocabulary=100, buckets=100, dropout=0.0)
-    return CascadeModel(TaskGraph(encoder=encoder).add(deepcopy(task))).initialize(docs)
+    depth = max(1, _highest(task.layer))
+    if task.view == "asked":
+        graph, assets = TaskGraph(encoder=Transformer("tiny", layers=depth)), tiny_transformer(depth)
+    else:
+        encoder: EncoderSpec = Convolutional(width=16, depth=depth, vocabulary=100, buckets=100, dropout=0.0)
+        graph, assets = TaskGraph(encoder=encoder), None
+    after: dict[str, Sequence[Edge]] = {}
+    if task.unit == "span" and not task.proposes:
+        graph.add(Reading(READER, layer=depth))
+        after = {READER: [edge for edge in (Hidden(), Candidates(3)) if type(edge) in task.takes]}
+    model = CascadeModel(graph.add(deepcopy(task), after=after))
+    if assets is None:
+        return model.initialize(docs)
+    model.build({name: tuple(model.task(name).labels(docs)) for name in graph.names()}, assets=assets)
+    return model
+
+
+def tiny_transformer(layers: int, *, window: int = 48) -> dict[str, bytes]:
+    """What a small transformer with random weights is built from, without a file: `spec.build(tiny_transformer(2))`.
+
+    Args:
+        layers: Number of blocks.
+        window: Word pieces that it can read at a time.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    letters = [*ascii_lowercase, *digits]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))  # type: ignore[assignment]
+    config = {
+        "model_type": "bert",
+        "vocab_size": len(pieces),
+        "hidden_size": 16,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": window,
+        "pad_token_id": 0,
+        "initializer_range": 0.5,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+    return {"config.json": json.dumps(config).encode(), "tokenizer.json": tokenizer.to_str().encode()}
 
 
 def check_pipe(nlp: Language, docs: Sequence[Doc], *, name: str = "cascade") -> None:
@@ -98,9 +150,8 @@ def check_pipe(nlp: Language, docs: Sequence[Doc], *, name: str = "cascade") -> 
     _check_update(pipe, [Example(bare_copy(doc), doc) for doc in docs])
 
 
-def _check_targets(model: CascadeModel, docs: Sequence[Doc]) -> None:
-    task = model.task(*model.graph.names())
-    counts = model.batch(docs).counts[task.unit]
+def _check_targets(task: Task, docs: Sequence[Doc], batch: Batch) -> None:
+    counts = batch.counts[TOLD_BY.get(task.unit, task.unit)]
     gold = [task.targets(doc) for doc in docs]
     assert any(targets is not None for targets in gold), "targets() finds no gold in Docs with gold"
     for doc, targets, rows in zip(docs, gold, counts, strict=True):
@@ -113,8 +164,8 @@ def _check_targets(model: CascadeModel, docs: Sequence[Doc]) -> None:
             )
 
 
-def _check_loss(model: CascadeModel, docs: Sequence[Doc]) -> None:
-    name = model.graph.names()[0]
+def _check_loss(model: CascadeModel, task: Task, docs: Sequence[Doc]) -> None:
+    name = task.name
     batch = model.train().batch(docs, targets=[name])
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(2):  # Weights may begin at zero, which lets no gradient through the first time.
@@ -126,8 +177,8 @@ def _check_loss(model: CascadeModel, docs: Sequence[Doc]) -> None:
     for part, module in (("decoder", model.nodes[name]), ("encoder", model.encoder)):
         moved = [p for p in module.parameters() if p.grad is not None and bool(p.grad.any())]
         assert moved, f"no gradient reaches the {part}"
-    task = model.task(name)
-    blank = {key: torch.from_numpy(value) for key, value in task.blank(sum(batch.counts[task.unit])).items()}
+    rows = sum(batch.counts[TOLD_BY.get(task.unit, task.unit)])
+    blank = {key: torch.from_numpy(value) for key, value in task.blank(rows).items()}
     unknown = task.loss(model(batch, [name])[name], blank)
     assert torch.isfinite(unknown), f"the loss without any gold should be finite, is {unknown}"
     model.zero_grad()
@@ -142,19 +193,26 @@ def _check_annotation(
         kept = docs[0].copy()
         task.annotate(kept, predictions[0], overwrite=False)
         _check_kept(task, docs[0], kept)
-    key, own = main_score(task, task.score([Example(doc, doc) for doc in docs]))
     _, other = main_score(task, task.score([Example(p, doc) for p, doc in zip(predicted, docs, strict=True)]))
+    if task.view == "asked":  # scored by what annotate() keeps beside the answers, which gold does not have
+        return
+    key, own = main_score(task, task.score([Example(doc, doc) for doc in docs]))
     assert own >= other, f"gold scores {key} = {own} against itself, less than the {other} of a random model"
 
 
-def _check_odd_docs(model: CascadeModel, vocab: Any) -> None:
-    """Docs without words, with white space alone, with one word."""
-    task = model.task(*model.graph.names())
-    odd = [Doc(vocab), Doc(vocab, words=[SPACE]), Doc(vocab, words=["word"]), Doc(vocab, words=["a", SPACE, "b"])]
+def _check_odd_docs(model: CascadeModel, task: Task, vocab: Any) -> None:
+    """Docs without words, with white space alone, with one word; questions without passages, or with such passages."""
+    words: list[list[str]] = [[], [SPACE], ["word"], ["a", SPACE, "b"]]
+    odd = [Doc(vocab, words=own) for own in words]
+    if task.view == "asked":
+        for own, texts in zip(words, ([], [""], [SPACE, "", "a b"], ["word"]), strict=True):
+            doc = Doc(vocab, words=own)
+            documents.set_passages(doc, [documents.passage_of(text, id=str(i)) for i, text in enumerate(texts)])
+            odd.append(doc)
     for doc in odd:
         task.targets(doc)
-    for batch in (odd, odd[:1], odd[:2]):
-        for doc, found in zip(batch, _predict(model, batch), strict=True):
+    for batch in (odd, odd[:1], odd[:2], odd[-4:], odd[-4:-3], odd[-3:-2]):
+        for doc, found in zip(batch, _predict(model, task, batch), strict=True):
             task.annotate(doc, found)
 
 
@@ -204,11 +262,12 @@ def _check_kept(task: Task, before: Doc, after: Doc) -> None:
         assert np.array_equal(values[annotated], kept[key][annotated]), f"annotate(overwrite=False) changes gold: {key}"
 
 
-def _predict(model: CascadeModel, docs: Sequence[Doc]) -> list[Predictions]:
-    """Predictions of the only task, each with a row for every row of the Doc."""
-    task = model.task(*model.graph.names())
+def _predict(model: CascadeModel, task: Task, docs: Sequence[Doc]) -> list[Predictions]:
+    """Predictions of a task, each with a row for every row of the Doc."""
     found = [prediction[task.name] for prediction in model.predict(docs)]
-    for prediction, rows in zip(found, model.batch(docs).counts[task.unit], strict=True):
+    counts = model.batch(docs).counts
+    spans = [max(map(len, prediction.values()), default=0) for prediction in found]
+    for prediction, rows in zip(found, counts.get(task.unit, spans), strict=True):
         for key, values in prediction.items():
             assert len(values) == rows, f"decode() gives {key} of {len(values)} rows, not {rows}"
     return found

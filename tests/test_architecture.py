@@ -29,6 +29,7 @@ ORDER = [
     "evaluation",
     "training",
     "config",
+    "answering",
     "diagnostics",
     "components",
     "testing",

@@ -81,7 +81,7 @@ def test_names_and_units_that_cannot_be_are_all_reported() -> None:
         CascadeModel(graph_of(tagging("train"), Spans("spans"), tagging("fine")))
     assert [problem.split(":")[0] for problem in error.value.problems] == [
         "task 'train' is called like a method of torch modules",
-        "task 'spans' is about span rows, but a batch has rows of token, text, pair only",
+        "task 'spans' is about spans, but nothing upstream proposes any",
     ]
 
 

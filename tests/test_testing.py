@@ -26,13 +26,17 @@ from cascade.tasks import (
     Lemmas,
     Parsing,
     Predictions,
+    Reading,
     Relatedness,
+    Reranking,
+    Retrieval,
     Sentences,
     Tagging,
     Task,
     TextClassification,
 )
 from cascade.testing import check_pipe, check_task
+from tests.questions import asked
 
 TOKEN_TASKS = [
     Sentences("s"),
@@ -205,3 +209,20 @@ def test_only_a_cascade_is_checked(docs: list[Doc]) -> None:
     nlp.add_pipe("sentencizer")
     with pytest.raises(AssertionError, match="'sentencizer' is a Sentencizer"):
         check_pipe(nlp, docs, name="sentencizer")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Retrieval("a", layer=2, hidden=8),
+        Retrieval("a", compared="alone", pool="max", hidden=8),
+        Reading("a", layer=1, spans=3),
+        Reading("a", layer=Mix(), mentions="all", overlap="any"),
+        Reading("a", layer=Recurrent(8), overlap="none"),
+        Reranking("a", layer=2, hidden=8),
+        Reranking("a", soft=0.0, pool="first", hidden=8),
+    ],
+    ids=lambda task: f"{type(task).__name__}-{task.layer}",
+)
+def test_tasks_about_passages_keep_the_contract(task: Task) -> None:
+    check_task(task, asked())

@@ -53,7 +53,7 @@ class Retrieve(Classification):
     def keep(self, output: Output) -> Tensor:
         return output.scores["logits"][:, 1] - output.scores["logits"][:, 0]
 
-    def gold_rows(self, targets: Mapping[str, Tensor]) -> Tensor:
+    def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
         return targets["label"] == 1
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:

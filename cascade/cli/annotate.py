@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cascade.cli.console import progress, result_console
+from cascade.cli.input import stdin_lines
 from cascade.cli.output import write
 from cascade.errors import DataError
 
@@ -86,16 +87,7 @@ def _texts(texts: list[str], source: str | None) -> Iterator[str]:
         from cascade.data.files import read_blocks
 
         return ("\n".join(line for _, line in block) for block in read_blocks(str(source)))
-    return (text for text in texts if text.strip()) if texts else _paragraphs(_stdin())
-
-
-def _stdin() -> Iterator[str]:
-    try:
-        yield from sys.stdin
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"expected {error.encoding} text, got {error}; convert it first", path="standard input"
-        ) from error
+    return (text for text in texts if text.strip()) if texts else _paragraphs(stdin_lines())
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[str]:

@@ -9,11 +9,15 @@ import typer
 from typer.core import TyperGroup
 
 from cascade.cli.annotate import annotate
+from cascade.cli.calibrate import calibrate
+from cascade.cli.ask import ask
 from cascade.cli.check import check
+from cascade.cli.compare import compare
 from cascade.cli.console import show_error
 from cascade.cli.data import data
 from cascade.cli.evaluate import evaluate
 from cascade.cli.graph import graph
+from cascade.cli.index import index
 from cascade.cli.models import models
 from cascade.cli.overrides import EXTRA
 from cascade.cli.package import package
@@ -55,7 +59,11 @@ app.command()(annotate)
 app.command(context_settings=EXTRA)(train)
 app.command(context_settings=EXTRA)(check)
 app.command()(evaluate)
+app.command()(compare)
+app.command()(calibrate)
 app.command()(graph)
 app.command()(package)
 app.command()(models)
 app.add_typer(data, name="data")
+app.add_typer(index, name="index")
+app.command()(ask)

@@ -68,15 +68,28 @@ def progress(items: Iterable[T], what: str, *, shown: bool = True) -> Iterator[T
         what: What the bar says.
         shown: Whether there may be a bar; results that appear on the same terminal would run into it.
     """
+    with bars(shown=shown) as bar:
+        yield from bar.track(items, description=what)
+
+
+def bars(*, shown: bool = True) -> Progress:
+    """Bars on standard error; none where that is no terminal.
+
+    Args:
+        shown: See `progress`.
+    """
     console = error_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     disabled = not (shown and console.is_terminal)
     # rich would send whatever is printed meanwhile to the bar's console, results among it: hence no redirection.
-    bar = Progress(
+    return Progress(
         *columns, console=console, transient=True, disable=disabled, redirect_stdout=False, redirect_stderr=False
     )
-    with bar:
-        yield from bar.track(items, description=what)
+
+
+def show_warning(message: str) -> None:
+    """A warning on standard error."""
+    error_console().print(Text.assemble(("warning: ", "bold yellow"), message), soft_wrap=True)
 
 
 def show_error(error: CascadeError) -> None:

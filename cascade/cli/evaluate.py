@@ -10,9 +10,11 @@ import typer
 from rich.markup import escape
 
 from cascade.cli.console import print_scores, progress, result_console
+from cascade.cli.evaluate_answers import evaluate_answers
 from cascade.cli.output import write_json
+from cascade.cli.questions import IndexFolder, Limit, Part, Titles
 from cascade.cli.readers import Reader, guess, read
-from cascade.errors import DataError
+from cascade.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -55,6 +57,10 @@ def evaluate(
             metavar="TEXT", help="Cut predicted tags here, such as NN__Number=Sing of spacy convert -m at __."
         ),
     ] = None,
+    index: IndexFolder = None,
+    titles: Titles = None,
+    part: Part = None,
+    limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a pipeline on annotated files, by the keys of spaCy's Scorer.
@@ -62,7 +68,14 @@ def evaluate(
     CoNLL-U and UNER are read as documents of ten sentences, with gold sentences as documents of one. words_per_second
     comes from one pass of nlp.pipe over ready-made Docs without annotation, in one process and with the pipeline's own
     batch size.
+
+    With --reader squad, a model that reads answers is asked the questions of SQuAD's files (v1.1 and v2.0), each about
+    its own paragraph or, with --index, about what is found there. --index, --titles, --part and --limit belong to it.
     """
+    asked: dict[str, Any] = {"index": index, "titles": titles, "part": part, "limit": limit}
+    if _all_squad(files, reader, asked):
+        evaluate_answers(model, files, **asked, as_json=as_json)
+        return
     from cascade.cli.loading import give_sentences, load_pipeline
     from cascade.evaluation import evaluate_pipeline
 
@@ -92,6 +105,21 @@ def evaluate(
         "scores": result.scores,
     }
     write_json(report) if as_json else _print(report)
+
+
+def _all_squad(files: list[str], reader: Reader | None, options: Mapping[str, Any]) -> bool:
+    """Whether the files are questions, to which the options belong.
+
+    Raises:
+        ConfigError: Some are, or an option is given for others.
+    """
+    squad = [(reader or guess(file)) is Reader.SQUAD for file in files]
+    if any(squad) and not all(squad):
+        raise ConfigError(f"{', '.join(files)}: some are questions, others are not; evaluate on them one after another")
+    strange = [f"--{name}" for name, value in options.items() if value is not None]
+    if strange and not any(squad):
+        raise ConfigError(f"{', '.join(strange)}: for questions alone; name their reader, --reader squad")
+    return all(squad)
 
 
 def _read(file: str, reader: Reader | None, nlp: Language, sentences: int) -> list[Doc]:

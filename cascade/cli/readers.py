@@ -27,11 +27,14 @@ class Reader(StrEnum):
     WNUT17 = "wnut17"
     SICK = "sick"
     DOCBIN = "docbin"
+    SQUAD = "squad"
 
 
 _SUFFIXES = {".conllu": Reader.CONLLU, ".conllu.gz": Reader.CONLLU, ".spacy": Reader.DOCBIN, ".iob2": Reader.UNER}
 _DATASETS = {
     "ewt": Reader.CONLLU,
+    "squad1": Reader.SQUAD,
+    "squad2": Reader.SQUAD,
     **{r.value: r for r in (Reader.CONLL2000, Reader.UNER, Reader.BTC, Reader.CONLL04, Reader.WNUT17, Reader.SICK)},
 }
 _CONLL04_LABELS = {"Peop": "PER", "Loc": "LOC", "Org": "ORG", "Other": None}
@@ -69,10 +72,10 @@ def read(file: str, reader: Reader, nlp: Language, *, sentences: int = 10) -> It
 
     Args:
         file: Its path, for `docbin` also that of a folder, or a name of `cascade data list`.
-        reader: `conllu` and `uner` (Universal NER) make documents of sentences; `conll2000` reads chunks; `entities`
-            reads the word from the first column and the entity from the last; `btc`, `conll04` and `wnut17` read PER,
-            LOC and ORG of these sets, with what they call otherwise renamed, and tokens of their other labels without
-            annotation; `sick` splits the pairs by the pipeline's tokenizer.
+        reader: Any but `squad`, which is of questions. `conllu` and `uner` (Universal NER) make documents of sentences;
+            `conll2000` reads chunks; `entities` reads the word from the first column and the entity from the last;
+            `btc`, `conll04` and `wnut17` read PER, LOC and ORG of these sets, with what they call otherwise renamed,
+            and tokens of their other labels without annotation; `sick` splits the pairs by the pipeline's tokenizer.
         nlp: The pipeline that gives the vocabulary.
         sentences: Sentences per document of `conllu` and `uner`.
 

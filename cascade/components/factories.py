@@ -7,6 +7,9 @@ from typing import Any
 from spacy.language import Language
 
 from cascade import storage
+from cascade.answering.questions import HITS, QuestionAnswering
+from cascade.components.answering import AnsweringPipe
+from cascade.components.answers import METRICS, AnswerScorer
 from cascade.components.pipe import CascadePipe
 from cascade.components.scorers import Scorer
 from cascade.components.shim import make_model
@@ -85,6 +88,69 @@ def make_cascade(
         pretrained=model is not None,
         scorer=scorer,
     )
+
+
+@Language.factory(
+    "cascade_qa",
+    default_config={
+        "model": "en_cascade_qa",
+        "index": None,
+        "hits": HITS,
+        "top_k": 1,
+        "questions": None,
+        "device": None,
+        "scorer": {"@scorers": "cascade.AnswerScorer.v1"},
+    },
+    assigns=["doc._.passages", "doc._.answers", "doc.spans", PROBABILITIES],
+    default_score_weights={"answers_f1": 1.0, **{f"answers_{metric}": None for metric in METRICS[1:]}},
+)
+def make_answering(
+    nlp: Language,
+    name: str,
+    model: str | None,
+    index: str | None,
+    hits: int,
+    top_k: int,
+    questions: list[str] | None,
+    device: str | None,
+    scorer: AnswerScorer | None,
+) -> AnsweringPipe:
+    """Make a pipe that answers questions.
+
+    Args:
+        nlp: The pipeline.
+        name: The component's name.
+        model: A shipped pipeline by name, or a model folder; read when a new pipeline is made and never again.
+        index: The folder of an index. It has to be there when a new pipeline is made; that of a saved one is opened by
+            the first question that needs it.
+        hits: See `AnsweringPipe`.
+        top_k: See `AnsweringPipe`.
+        questions: See `AnsweringPipe`.
+        device: See `AnsweringPipe`.
+        scorer: See `AnsweringPipe`.
+
+    Raises:
+        ConfigError: There is no such model, or a number is out of range.
+        GraphError: The model does not read answers.
+        ModelError: The model cannot be read.
+        StoreError: There is no such index, or it cannot be opened.
+    """
+    fresh = not _is_saved(nlp, name)
+    loaded = QuestionAnswering.load(model) if model is not None and fresh else None
+    pipe = AnsweringPipe(
+        loaded.model if loaded else None,
+        name,
+        settings=loaded.settings if loaded else None,
+        index=index,
+        hits=hits,
+        top_k=top_k,
+        questions=questions,
+        device=device,
+        scorer=scorer,
+    )
+    if index is not None and fresh:
+        pipe.open()
+    return pipe
 
 
 def _is_saved(nlp: Language, name: str) -> bool:

@@ -17,6 +17,7 @@ from spacy.language import Language
 from spacy.schemas import ModelMetaSchema, validate
 from spacy.util import get_minor_version_range, walk_dict
 
+from cascade.components.answering import AnsweringPipe
 from cascade.components.pipe import CascadePipe
 from cascade.config import CARD, describe
 from cascade.errors import ConfigError, ModelError
@@ -103,12 +104,14 @@ def requirements(nlp: Language) -> list[str]:
     """
     named: list[str] = list(nlp.meta.get("requirements", []))
     known = {canonicalize_name(Requirement(requirement).name) for requirement in named}
-    needed = {name for _, pipe in nlp.pipeline if isinstance(pipe, CascadePipe) for name in _needs(pipe)}
+    needed = {
+        name for _, pipe in nlp.pipeline if isinstance(pipe, CascadePipe | AnsweringPipe) for name in _needs(pipe)
+    }
     added = [name for name in sorted(needed) if name not in known]
     return [*named, *(name + get_minor_version_range(installed(name)) for name in added)]
 
 
-def _needs(pipe: CascadePipe) -> Iterator[str]:
+def _needs(pipe: CascadePipe | AnsweringPipe) -> Iterator[str]:
     """Names of the distributions, in their canonical form, that a pipe does not run without."""
     if not pipe.module.initialized:
         raise ModelError(f"the pipe {pipe.name!r} has no weights: train the pipeline before it is packaged")

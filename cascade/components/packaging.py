@@ -18,6 +18,7 @@ from confection import Config
 from spacy.language import Language
 
 from cascade import storage
+from cascade.components.answering import AnsweringPipe
 from cascade.components.loading import META, assemble
 from cascade.components.metadata import package_meta, performance
 from cascade.components.pipe import CascadePipe
@@ -107,7 +108,7 @@ def _forget_models(nlp: Language, file: Path) -> None:
     """Take out of a saved config where cascades came from: they carry their weights, and paths are nobody's concern."""
     config = Config().from_disk(file, interpolate=False)
     for name, component in nlp.components:
-        if isinstance(component, CascadePipe):
+        if isinstance(component, CascadePipe | AnsweringPipe):
             config["components"][name]["model"] = None
     config.to_disk(file, interpolate=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +22,7 @@ from cascade import docs as documents
 from cascade import storage
 from cascade.components import labels as labelling
 from cascade.components.learning import Forward, forward, gold_loss, rehearsal_loss
+from cascade.components.processes import spare_threads
 from cascade.components.scorers import Scorer, score
 from cascade.components.shim import CascadeShim
 from cascade.data.batches import by_length
@@ -166,9 +166,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         Returns:
             Predictions by task, for every Doc.
         """
-        # A process forked from one that has used several threads would wait for them forever.
-        if multiprocessing.parent_process() is not None:
-            torch.set_num_threads(1)
+        spare_threads()
         docs, module, tasks = list(docs), self.module, self.tasks
         predictions: list[dict[str, Predictions]] = [{} for _ in docs]
         for places in by_length(docs, self.words or module.batch_words):

@@ -89,7 +89,7 @@ def conllu(path: str | None, sentences: int = 10, begin: float = 0.0, end: float
         begin: See `Reader`.
         end: See `Reader`.
     """
-    file = _named(path)
+    file = named(path)
     return Reader(
         read=lambda nlp: read_conllu(downloads.resolve(file), vocab=nlp.vocab, sentences=sentences),
         begin=begin,
@@ -129,7 +129,7 @@ def columns(
         begin: See `Reader`.
         end: See `Reader`.
     """
-    file = _named(path)
+    file = named(path)
 
     def read(nlp: Language) -> Iterator[Doc]:
         return read_columns(
@@ -158,7 +158,7 @@ def sick(path: str | None, begin: float = 0.0, end: float = 1.0) -> Reader:
         begin: See `Reader`.
         end: See `Reader`.
     """
-    file = _named(path)
+    file = named(path)
     return Reader(
         read=lambda nlp: read_sick(downloads.resolve(file), vocab=nlp.vocab, tokenizer=nlp.tokenizer),
         begin=begin,
@@ -174,11 +174,16 @@ def docbin(path: str | None, begin: float = 0.0, end: float = 1.0) -> Reader:
         begin: See `Reader`.
         end: See `Reader`.
     """
-    file = _named(path)
+    file = named(path)
     return Reader(read=lambda nlp: read_docbin(downloads.resolve(file), vocab=nlp.vocab), begin=begin, end=end)
 
 
-def _named(path: str | None) -> str:
+def named(path: str | None) -> str:
+    """The path of a corpus, which a config may leave open.
+
+    Raises:
+        ConfigError: It is still open.
+    """
     if path is None:
         raise ConfigError("a corpus has no path: set it in [paths], or on the command line, such as --paths.train FILE")
     return path

@@ -18,8 +18,8 @@ from cascade.nn.rows import Rows
 Targets = Mapping[str, np.ndarray]
 """Gold of a Doc for a task: arrays whose first axis is the Doc's rows of the task's unit, `MISSING` where unknown."""
 
-UNITS: tuple[Unit, ...] = ("token", "text", "pair")
-"""Units that a batch has rows of."""
+TOLD_BY: Mapping[Unit, Unit] = {"span": "token"}
+"""Units whose rows are made at run time, and those by whose rows their gold is told."""
 
 
 class Targeted(Protocol):
@@ -39,11 +39,26 @@ class Targeted(Protocol):
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What an encoder is given to read.
+
+    Args:
+        words: Words of every text.
+        pairs: Places of the first texts of pairs; the second follows it.
+        questions: Words of the question about every text; none where the texts are not passages.
+    """
+
+    words: list[list[str]]
+    pairs: list[int]
+    questions: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Batch:
     """A batch of Docs as tensors.
 
     Args:
-        rows: Rows of the units token, text and pair; tokens are grouped by text, texts and pairs by Doc.
+        rows: Rows by unit; tokens are grouped by text, texts and pairs by Doc. Spans are made later.
         pairs: The two text rows of every pair. Shape: [pairs, 2].
         features: What the encoder made of the texts, per view.
         counts: Rows of every unit, per Doc.
@@ -56,15 +71,22 @@ class Batch:
     counts: Mapping[Unit, list[int]]
     targets: Mapping[str, Mapping[str, Tensor]]
 
-    def split(self, unit: Unit, values: np.ndarray) -> list[np.ndarray]:
+    def split(self, unit: Unit, values: np.ndarray, rows: Rows) -> list[np.ndarray]:
         """Cut an array over rows into one array per Doc.
 
         Args:
             unit: The unit of the rows.
             values: Shape: [rows, ...].
+            rows: The rows, which for spans the batch does not know.
         """
-        ends = np.cumsum(self.counts[unit], dtype=np.int64).tolist()
+        counts = self.counts[unit] if unit in self.counts else self._per_doc(rows)
+        ends = np.cumsum(counts, dtype=np.int64).tolist()
         return [values[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    def _per_doc(self, rows: Rows) -> list[int]:
+        texts = self.rows["text"]
+        counts: list[int] = texts.parent[rows.parent].bincount(minlength=texts.size).tolist()
+        return counts
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -78,25 +100,30 @@ class Batch:
 
 def collate(
     docs: Sequence[Doc],
-    features: Callable[[list[list[str]], list[int]], Mapping[View, Mapping[str, Tensor]]],
+    features: Callable[[Texts], Mapping[View, Mapping[str, Tensor]]],
     tasks: Sequence[Targeted] = (),
+    *,
+    asked: bool = False,
 ) -> Batch:
     """Make a batch.
 
     Args:
         docs: The Docs; any may be empty.
-        features: What the encoder makes, per view, of the texts and of the places of the first texts of pairs.
+        features: What the encoder makes of the texts, per view.
         tasks: Tasks whose targets are wanted.
+        asked: Whether the Docs are questions, whose texts are their passages.
     """
-    texts = [documents.words(doc) for doc in docs]
+    texts = [documents.passage_words(doc) if asked else documents.words(doc) for doc in docs]
     words = [text for own in texts for text in own]
     per_doc = [len(own) for own in texts]
-    pairs = [n - 1 for n in per_doc]
+    pairs = [0 if asked else n - 1 for n in per_doc]
+    questions = [asking for doc, n in zip(docs, per_doc, strict=True) if asked for asking in [_words(doc)] * n]
     first = np.cumsum([0, *per_doc], dtype=np.int64)[:-1][np.array(pairs, dtype=bool)]
     rows: dict[Unit, Rows] = {
         "token": _rows([len(text) for text in words]),
         "text": _rows(per_doc),
         "pair": _rows(pairs),
+        "span": Rows(parent=torch.zeros(0, dtype=torch.long), alive=torch.zeros(0, dtype=torch.bool), size=len(words)),
     }
     counts: dict[Unit, list[int]] = {
         "token": [sum(map(len, own)) for own in texts],
@@ -106,7 +133,7 @@ def collate(
     return Batch(
         rows=rows,
         pairs=torch.as_tensor(np.stack([first, first + 1], axis=1)),
-        features=features(words, first.tolist()),
+        features=features(Texts(words, first.tolist(), questions)),
         counts=counts,
         targets=read_targets(docs, tasks, counts),
     )
@@ -122,7 +149,11 @@ def read_targets(
         tasks: Tasks whose targets are wanted.
         counts: Rows of every unit, per Doc.
     """
-    return {t.name: gold for t in tasks if (gold := _gather(t, docs, counts[t.unit])) is not None}
+    return {t.name: gold for t in tasks if (gold := _gather(t, docs, counts[TOLD_BY.get(t.unit, t.unit)])) is not None}
+
+
+def _words(doc: Doc) -> list[str]:
+    return [word for text in documents.words(doc) for word in text]
 
 
 def _rows(lengths: Sequence[int]) -> Rows:
@@ -149,8 +180,9 @@ def by_length(docs: Sequence[Doc], words: int) -> Iterator[list[int]]:
         Places of the Docs of a batch.
     """
     batch: list[int] = []
-    for place in sorted(range(len(docs)), key=lambda i: len(docs[i])):
-        if batch and (len(batch) + 1) * len(docs[place]) > words:
+    sizes = [documents.size(doc) for doc in docs]
+    for place in sorted(range(len(docs)), key=sizes.__getitem__):
+        if batch and (len(batch) + 1) * sizes[place] > words:
             yield batch
             batch = []
         batch.append(place)

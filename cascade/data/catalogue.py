@@ -50,6 +50,11 @@ _UNER_SOURCE = "UniversalNER/UNER_English-EWT", "8ed072de2fd2"
 _BTC_SOURCE = "GateNLP/broad_twitter_corpus", "0c45ef7b1924"
 _CONLL04_SOURCE = "bekou/multihead_joint_entity_relation_extraction", "7f40a0f7c189"
 _WNUT_SOURCE = "leondz/emerging_entities_17", "e52a2d2a71ac"
+_SQUAD1_SOURCE = "pulakdas1999/QnA_using_BERT", "48925669ea5e"
+_SQUAD2_SOURCE = "chrischute/squad", "85623adeb9e6"
+_POLICYQA_SOURCE = "wasiahmad/PolicyQA", "775538bc6d93"
+_SUBJQA_SOURCE = "megagonlabs/SubjQA", "6ea88c778027"
+_QED_SOURCE = "google-research-datasets/QED", "249292033712"
 
 
 def _ewt(split: str, sha256: str) -> DataFile:
@@ -80,6 +85,15 @@ def _conll04(split: str, sha256: str) -> DataFile:
 
 def _wnut(split: str, file: str, sha256: str) -> DataFile:
     return _file(f"wnut17/{split}", "wnut17", _WNUT_SOURCE, file, sha256)
+
+
+def _policyqa(split: str, sha256: str) -> DataFile:
+    return _file(f"policyqa/{split}", "policyqa", _POLICYQA_SOURCE, f"data/{split}.json", sha256)
+
+
+def _subjqa(domain: str, split: str, sha256: str) -> DataFile:
+    path = f"SubjQA/{domain}/splits/{split}.csv"
+    return _file(f"subjqa/{domain}-{split}", f"subjqa/{domain}", _SUBJQA_SOURCE, path, sha256)
 
 
 def _file(name: str, folder: str, source: tuple[str, str], path: str, sha256: str) -> DataFile:
@@ -172,6 +186,81 @@ DATASETS: tuple[Dataset, ...] = (
             _wnut("dev", "emerging.dev.conll", "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8"),
             _wnut(
                 "test", "emerging.test.annotated", "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0"
+            ),
+        ),
+    ),
+    Dataset(
+        name="squad1",
+        title="SQuAD v1.1, its dev set (Rajpurkar et al. 2016, EMNLP)",
+        source="@".join(_SQUAD1_SOURCE),
+        licence="CC BY-SA 4.0 (SQuAD's own statement)",
+        files=(
+            DataFile(
+                name="squad1/dev",
+                path="squad_v1.1_dev/dev-v1.1.json",
+                url=_github(_SQUAD1_SOURCE, "dev-v1.1.json.zip"),
+                sha256="95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
+                member="dev-v1.1.json",
+            ),
+        ),
+    ),
+    Dataset(
+        name="squad2",
+        title="SQuAD v2.0, a part of its dev set (Rajpurkar et al. 2018, ACL)",
+        source="@".join(_SQUAD2_SOURCE),
+        licence="CC BY-SA 4.0 (SQuAD's own statement)",
+        files=(
+            _file(
+                "squad2/dev",
+                "squad_v2.0_dev_subset",
+                _SQUAD2_SOURCE,
+                "data/dev-v2.0.json",
+                "e67e5969b6dc6c1642154740806b79263b77fc048c7c11ee60d534eb48ef81e8",
+            ),
+        ),
+    ),
+    Dataset(
+        name="policyqa",
+        title="PolicyQA, questions about privacy policies (Ahmad et al. 2020, Findings of EMNLP)",
+        source="@".join(_POLICYQA_SOURCE),
+        licence="MIT (repository)",
+        files=(
+            _policyqa("dev", "5ced8cbe6617c132999a57b3ab910fc242501357fc99cbc5a1802f0a1b9ce4bf"),
+            _policyqa("test", "92929068b7dffa1843f81d661f23da86a64f4a35ffae59fa8d78878277ab9a7f"),
+        ),
+    ),
+    Dataset(
+        name="subjqa",
+        title="SubjQA, questions about reviews (Bjerva et al. 2020, EMNLP)",
+        source="@".join(_SUBJQA_SOURCE),
+        licence="not stated",
+        files=(
+            _subjqa("electronics", "train", "ca2ecac934d2c4ac0dbf4294197bc21aac81a826f366c7317ed44492d58226aa"),
+            _subjqa("electronics", "dev", "5bd1bce209f04e9086eb977dedc335a4467b07069594e294a58b94bbf953c807"),
+            _subjqa("electronics", "test", "4629e2f6f081487b8b0a1dbbe41ba86230ba6d1bd93169d7cb277cd24fed62f9"),
+            _subjqa("grocery", "train", "7c2844510192f6ab2a21abf5b6c151707f92651a0a384062fba0a9a5fe346289"),
+            _subjqa("grocery", "dev", "c62a05e0b63e2f83455d09cf1cb7be1c1f110c11521f7516c45ae80939505afe"),
+            _subjqa("grocery", "test", "c2d7aa5d7f873a5bb8608ba3b92d51350cd786f2bf328858eee58e56b8b38371"),
+            _subjqa("restaurants", "train", "7506913c9242ac9b82b104ba4ea5a4e43f07bb1cc80b89b0e2dd67b5d90a2049"),
+            _subjqa("restaurants", "dev", "bf4d2a835097c0bd91897b80748282ea7e37e19544145b377badcf90f61127fe"),
+            _subjqa("restaurants", "test", "529facdc981457f3689c909addb9171eba68bde922b9485f40d3e38b370e92fa"),
+            _subjqa("tripadvisor", "train", "b9fecc36541759f2a0fee609e2a0f1d77837a592d552fc18daede90c03f6d060"),
+            _subjqa("tripadvisor", "dev", "031439cc10c0e5e3aed82fb0432b8e659eb9ac33bbf0520b992b58580631f718"),
+            _subjqa("tripadvisor", "test", "f60b8a59ee04a2c934ecb6dc45d3c34cea0091ea205847e13e1f6ee364e6504d"),
+        ),
+    ),
+    Dataset(
+        name="qed",
+        title="QED, explained questions of Natural Questions (Lamm et al. 2021, TACL)",
+        source="@".join(_QED_SOURCE),
+        licence="CC BY-SA 3.0 and GFDL",
+        files=(
+            _file(
+                "qed/dev",
+                "qed",
+                _QED_SOURCE,
+                "qed-dev.jsonlines",
+                "2ea322b71a333023380c3954083b81af2d5670c8ac47ddec58c843233895c429",
             ),
         ),
     ),

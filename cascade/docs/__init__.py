@@ -9,10 +9,25 @@ from cascade.docs.extensions import (
     register,
     set_answers,
     set_passages,
+    set_stage,
+    stage,
 )
 from cascade.docs.offsets import Offsets, Transcript
 from cascade.docs.passages import Passage, Value, passage_of, word_spans, words_of
-from cascade.docs.tokens import CHUNKS, PAIR, assign, is_pair, lookup, spaces, texts, tokens, words, write
+from cascade.docs.tokens import (
+    CHUNKS,
+    PAIR,
+    assign,
+    is_pair,
+    lookup,
+    passage_words,
+    size,
+    spaces,
+    texts,
+    tokens,
+    words,
+    write,
+)
 
 __all__ = [
     "CHUNKS",
@@ -29,11 +44,15 @@ __all__ = [
     "lookup",
     "passage_of",
     "passage_texts",
+    "passage_words",
     "passages",
     "register",
     "set_answers",
     "set_passages",
+    "set_stage",
+    "size",
     "spaces",
+    "stage",
     "texts",
     "tokens",
     "word_spans",

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from cascade.docs.answers import Answer
 from cascade.docs.passages import Passage
 
-_PASSAGES, _ANSWERS = "cascade_passages", "cascade_answers"
+_PASSAGES, _ANSWERS, _STAGES = "cascade_passages", "cascade_answers", "cascade_stages"
 
 
 def register() -> None:
@@ -55,6 +55,17 @@ def set_answers(doc: Doc, given: Iterable[Answer] | None) -> None:
         doc.user_data.pop(_ANSWERS, None)
     else:
         doc.user_data[_ANSWERS] = [answer.to_json() for answer in given]
+
+
+def stage(doc: Doc, task: str) -> dict[str, Any]:
+    """What a stage of a question's cascade has predicted, by which the task is scored; empty without any."""
+    found: dict[str, Any] = doc.user_data.get(_STAGES, {}).get(task, {})
+    return found
+
+
+def set_stage(doc: Doc, task: str, predicted: dict[str, Any]) -> None:
+    """Keep what a stage has predicted, as plain values."""
+    doc.user_data.setdefault(_STAGES, {})[task] = predicted
 
 
 def _results(doc: Doc) -> dict[str, dict[str, Any]]:

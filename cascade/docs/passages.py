@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +89,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
-def words_of(text: str) -> Sequence[str]:
+def words_of(text: str) -> list[str]:
     """The words of a passage; see `word_spans`."""
     found: list[str] = _WORD.findall(text)
     return found

@@ -10,6 +10,9 @@ from spacy.attrs import IS_SPACE, ORTH
 from spacy.lang.lex_attrs import is_space
 from spacy.tokens import Doc
 
+from cascade.docs.extensions import is_question, passage_texts
+from cascade.docs.passages import words_of
+
 PAIR = "pair"
 """Key of `doc.spans` under which a sentence pair holds its two texts."""
 CHUNKS = "chunks"
@@ -93,6 +96,18 @@ def lookup(numbers: np.ndarray, value: Callable[[int], int]) -> np.ndarray:
     listed = numbers.tolist()
     values = {number: value(number) for number in set(listed)}
     return np.array([values[number] for number in listed], dtype=np.uint64)
+
+
+def size(doc: Doc) -> int:
+    """How many words there are to read: the Doc's own, or those of a question's passages, each with the question."""
+    if not is_question(doc):
+        return len(doc)
+    return sum(len(text) + len(doc) for text in passage_words(doc))
+
+
+def passage_words(doc: Doc) -> list[list[str]]:
+    """The words of a question's passages, which are its texts; see `word_spans`."""
+    return [words_of(text) for text in passage_texts(doc)]
 
 
 def _texts(doc: Doc, blank: np.ndarray) -> list[np.ndarray]:

@@ -64,11 +64,13 @@ def score_tasks(
 
 
 def bare_copy(doc: Doc) -> Doc:
-    """A copy with words, spaces and the two texts of a sentence pair, and no other annotation."""
+    """A copy with words, spaces, the two texts of a sentence pair, the passages of a question; nothing else."""
     bare = Doc(doc.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
     if documents.is_pair(doc):
         spans = [bare[span.start : span.end] for span in doc.spans[documents.PAIR]]
         bare.spans[documents.PAIR] = SpanGroup(bare, name=documents.PAIR, spans=spans)
+    if documents.is_question(doc):
+        documents.set_passages(bare, documents.passages(doc))
     return bare
 
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal, get_args
 
 from cascade.errors import GraphError
 
-Unit = Literal["token", "span", "text", "pair", "passage"]
-View = Literal["apart", "together"]
-"""How the two texts of a pair are read: each by itself, or in one window where each word sees both."""
+Unit = Literal["token", "span", "text", "pair"]
+"""What a row is; the texts of a question are its passages, and a span is part of a text."""
+View = Literal["apart", "together", "asked"]
+"""How texts are read: each by itself, both texts of a pair in one window, or the passages of a question with it."""
 Source = Literal["soft", "straight_through", "hard", "gold"]
 Boundaries = Literal["gold", "hard"]
 
@@ -20,9 +21,9 @@ CONVERSIONS: Mapping[tuple[Unit, Unit], tuple[str, ...]] = {
     ("token", "text"): POOLS,
     ("token", "pair"): POOLS,
     ("text", "token"): ("broadcast",),
-    ("passage", "span"): ("gather",),
+    ("text", "span"): ("broadcast",),
 }
-PARENTS: Mapping[Unit, Unit] = {"token": "text"}
+PARENTS: Mapping[Unit, Unit] = {"token": "text", "span": "text"}
 """The unit of the row that a row belongs to; rows of other units belong to a Doc."""
 
 
@@ -183,17 +184,20 @@ class Candidates(Edge):
     Args:
         k: Rows kept per parent row.
         gold: Whether rows that are right are forced in while training.
+        predict: Rows kept at prediction; `k` when None.
 
     Raises:
-        GraphError: `k` is below 1.
+        GraphError: `k` or `predict` is below 1.
     """
 
     k: int
     gold: bool = False
+    predict: int | None = None
     brings_states: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _require(out_of_range("Candidates", self, sizes=("k",)))
+        sizes = ("k",) if self.predict is None else ("k", "predict")
+        _require(out_of_range("Candidates", self, sizes=sizes))
 
 
 def out_of_range(owner: str, spec: object, *, sizes: Sequence[str] = (), shares: Sequence[str] = ()) -> list[str]:

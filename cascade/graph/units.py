@@ -23,6 +23,10 @@ class Node(Protocol):
         """The unit of the rows that it reads from the encoder; its pool leads from there to `unit`."""
 
     @property
+    def proposes(self) -> bool:
+        """Whether it makes its output rows itself, out of those that it reads."""
+
+    @property
     def carries(self) -> tuple[type[Edge], ...]:
         """The kinds of edges that may leave it."""
 
@@ -46,7 +50,7 @@ def arrival_unit(edge: Edge, upstream: Node, downstream: Node) -> Unit:
     carried = carried_unit(edge, upstream)
     if edge.convert is None:
         return carried
-    return next(u for u in (downstream.reads, downstream.unit) if edge.convert in CONVERSIONS.get((carried, u), ()))
+    return next(u for u in _ends(downstream) if edge.convert in CONVERSIONS.get((carried, u), ()))
 
 
 def misfit(edge: Edge, up: Node, down: Node) -> str | None:
@@ -78,7 +82,8 @@ def _inconvertible(edge: Edge, carried: Unit, ends: tuple[Unit, ...]) -> str | N
 
 
 def _ends(task: Node) -> tuple[Unit, ...]:
-    return tuple(dict.fromkeys((task.reads, task.unit)))
+    """The units at which an edge can arrive; rows that a task makes itself are not there yet."""
+    return (task.reads,) if task.proposes else tuple(dict.fromkeys((task.reads, task.unit)))
 
 
 def _lineage(unit: Unit) -> tuple[Unit, ...]:

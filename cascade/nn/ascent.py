@@ -24,7 +24,7 @@ class Ascent:
 
     def __init__(self, encoder: Encoder, features: Features, rows: Rows, common: int) -> None:
         self.encoder, self.common = encoder, common
-        self.parts: list[State] = [encoder.embed(features, rows)]
+        self.parts: list[State] = encoder.portions(encoder.embed(features, rows))
 
     def climb(self, layer: int, alive: Tensor) -> None:
         """Reach a layer.
@@ -37,11 +37,13 @@ class Ascent:
 
     def read(self, layer: int) -> Tensor:
         """States of a layer that has been reached, zero where it was not needed. Shape: [tokens, width]."""
-        made = {id(part.layers[layer][0]): part for part in self.parts if len(part.layers) > layer}
+        made = {id(part.layers[layer][0]): part.layers[layer] for part in self.parts if len(part.layers) > layer}
+        total, (first, _) = self.parts[0].total, self.parts[0].layers[0]
         if not made:
-            return self.parts[0].layers[0][0].new_zeros(self.parts[0].total, self.encoder.widths[layer])
-        first, *others = (part.read(layer) for part in made.values())
-        return sum(others, first)
+            return first.new_zeros(total, self.encoder.widths[layer])
+        places = [torch.arange(total, device=first.device) if index is None else index for _, index in made.values()]
+        states = torch.cat([states for states, _ in made.values()])
+        return states.new_zeros(total, states.shape[1]).index_copy(0, torch.cat(places), states)
 
     def _climb(self, part: State, layer: int, alive: Tensor) -> list[State]:
         part = self.encoder.advance(part, min(layer, self.common))

@@ -54,12 +54,23 @@ class Pool(Conversion):
 
     def forward(self, states: Tensor, layout: Layout) -> Tensor:
         """Pool; shapes: [tokens, width] to [texts, width]."""
-        rows, texts = layout.rows["token"], len(layout.rows["text"])
+        return self.pool(states, layout.rows["token"])
+
+    def pool(self, states: Tensor, rows: Rows) -> Tensor:
+        """Pool groups of rows.
+
+        Args:
+            states: Shape: [rows, width].
+            rows: Grouped by what they are pooled to.
+
+        Returns:
+            Shape: [parents of the rows, width].
+        """
         if len(rows) == 0:
-            return states.new_zeros(texts, self.width)
+            return states.new_zeros(rows.size, self.width)
         pooled = self._pool(states, rows)
         filled = rows.parent[rows.position == 0]
-        return pooled.new_zeros(texts, self.width).index_copy(0, filled, pooled)
+        return pooled.new_zeros(rows.size, self.width).index_copy(0, filled, pooled)
 
     def _pool(self, states: Tensor, rows: Rows) -> Tensor:
         if self.how == "first":
@@ -70,6 +81,19 @@ class Pool(Conversion):
             return rows.pad(states).sum(1) / rows.lengths[:, None]
         weights = rows.pad(self.query(states).float(), float("-inf")).softmax(1)
         return (weights * rows.pad(states)).sum(1)
+
+
+class SpanPool(Pool):
+    """Pools the tokens of every span."""
+
+    def forward(self, states: Tensor, layout: Layout) -> Tensor:
+        """Pool; shapes: [tokens, width] to [spans, width]."""
+        first, last = layout.spans.unbind(1)
+        lengths = last - first + 1
+        parent = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
+        place = torch.arange(len(parent), device=states.device) - (lengths.cumsum(0) - lengths)[parent]
+        alive = torch.ones_like(parent, dtype=torch.bool)
+        return self.pool(states[first[parent] + place], Rows(parent=parent, alive=alive, size=len(lengths)))
 
 
 class Comparison(Conversion):
@@ -93,15 +117,20 @@ class Comparison(Conversion):
 
 
 class Broadcast(Conversion):
-    """Gives every token the state of its text.
+    """Gives every token, or every span, the state of its text.
 
     Args:
         width: Width of the states.
+        unit: Unit of the outgoing rows.
     """
 
+    def __init__(self, width: int, unit: Unit) -> None:
+        super().__init__(width)
+        self.unit = unit
+
     def forward(self, states: Tensor, layout: Layout) -> Tensor:
-        """Broadcast; shapes: [texts, width] to [tokens, width]."""
-        return states[layout.rows["token"].parent]
+        """Broadcast; shapes: [texts, width] to [rows of the unit, width]."""
+        return states[layout.rows[self.unit].parent]
 
 
 def conversion(target: Unit, how: str, width: int, compare: Compare = "absolute") -> Conversion:
@@ -113,6 +142,8 @@ def conversion(target: Unit, how: str, width: int, compare: Compare = "absolute"
         width: Width of the incoming states.
         compare: How pairs are compared.
     """
-    if target == "token":
-        return Broadcast(width)
+    if how == "broadcast":
+        return Broadcast(width, target)
+    if target == "span":
+        return SpanPool(how, width)
     return Comparison(how, width, compare=compare) if target == "pair" else Pool(how, width)

@@ -1,4 +1,4 @@
-"""The rows of a batch by unit, and what `Candidates` edges have left of them."""
+"""The rows of a batch by unit, the spans that tasks propose, and what `Candidates` edges have left of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ class Layout:
     Args:
         rows: Rows by unit.
         pairs: The two text rows of every pair. Shape: [pairs, 2].
+        spans: First and last token row of every span; none until a task has proposed some. Shape: [spans, 2].
         added: Unit and scores of the candidates, by the task that has scored them. Shape of each: [rows of the unit].
     """
 
     rows: Mapping[Unit, Rows]
     pairs: Tensor
+    spans: Tensor
     added: Mapping[str, tuple[Unit, Tensor]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Tensor:
+        """Where spans stand: number of the text in its Doc, first and last token in the text. Shape: [spans, 3]."""
+        text, token = self.rows["text"], self.rows["token"]
+        return torch.cat([text.position[self.rows["span"].parent][:, None], token.position[self.spans]], dim=1)
 
     def scores(self, unit: Unit) -> Tensor:
         """Sum of the candidate scores of the rows of a unit and of the rows above them. Shape: [rows of the unit]."""
@@ -33,9 +41,30 @@ class Layout:
         return total + self.scores(PARENTS[unit])[self.rows[unit].parent] if unit in PARENTS else total
 
     def meet(self, other: Layout) -> Layout:
-        """The rows that two layouts of a batch both have left, with the scores of both."""
-        rows = {unit: replace(own, alive=own.alive & other.rows[unit].alive) for unit, own in self.rows.items()}
-        return replace(self, rows=rows, added={**self.added, **other.added})
+        """The rows that two layouts of a batch both have left, with the scores of both.
+
+        At most one task upstream of another proposes spans, so of two layouts with spans both have the same.
+        """
+        own, spans = dict(self.rows), self.spans if len(self.spans) else other.spans
+        if not len(self.spans):
+            own["span"] = other.rows["span"]
+        both = {u: r for u, r in other.rows.items() if u != "span" or len(r) == len(own["span"])}
+        rows = {u: replace(r, alive=r.alive & both[u].alive) if u in both else r for u, r in own.items()}
+        if "span" in rows:
+            below = rows["span"]
+            rows["span"] = replace(below, alive=below.alive & rows["text"].alive[below.parent])
+        return replace(self, rows=rows, spans=spans, added={**self.added, **other.added})
+
+    def propose(self, spans: Tensor) -> Layout:
+        """The same with spans, in the order of their texts.
+
+        Args:
+            spans: First and last token row of each; both of one text. Shape: [spans, 2].
+        """
+        parent = self.rows["token"].parent[spans[:, 0]]
+        alive = torch.ones(len(spans), dtype=torch.bool, device=spans.device)
+        rows = Rows(parent=parent, alive=alive, size=len(self.rows["text"]))
+        return replace(self, rows={**self.rows, "span": rows}, spans=spans)
 
     def prune(self, task: str, unit: Unit, scores: Tensor, k: int, forced: Tensor | None = None) -> Layout:
         """Keep the k best rows of every parent and what lies below them.

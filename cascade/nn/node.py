@@ -148,6 +148,7 @@ class NodeModule(nn.Module):
         unit: Unit of its output rows.
         pool: How it gets from `reads` to `unit`.
         compare: How pairs are compared by its pool.
+        proposes: Whether its decoder makes the output rows, spans of the rows that it reads.
         build: Makes the decoder for a width.
 
     Raises:
@@ -164,11 +165,12 @@ class NodeModule(nn.Module):
         unit: Unit,
         pool: str,
         compare: Compare,
+        proposes: bool,
         build: Callable[[int], Decoder],
     ) -> None:
         super().__init__()
         carried = [link for link in links if link.edge.brings_states]
-        self.reads, self.unit = reads, unit
+        self.reads, self.unit, self.proposes = reads, unit, proposes
         self.segments = [(link.upstream, link.edge) for link in links if isinstance(link.edge, Segments)]
         self.early = Arrivals(link for link in carried if link.arrives == reads)
         self.late = Arrivals(link for link in carried if link.arrives != reads)
@@ -183,7 +185,7 @@ class NodeModule(nn.Module):
         if isinstance(layer, Recurrent):
             self.recurrent = BiLSTM(width, layer.width, depth=layer.depth, dropout=layer.dropout)
             width = self.recurrent.width
-        self.pool = conversion(unit, pool, width, compare) if reads != unit else None
+        self.pool = conversion(unit, pool, width, compare) if reads != unit and not proposes else None
         width = width if self.pool is None else self.pool.width
         self.decoder = build(width + self.late.width)
         self.hidden_width = self.decoder.hidden_width if self.recurrent is None else self.recurrent.width
@@ -202,7 +204,7 @@ class NodeModule(nn.Module):
             layout: The rows of the batch, those alive marked.
             epoch: Epoch of training, from 0.
         """
-        rows = self._segmented(layout.rows[self.unit], upstream)
+        rows = self._segmented(layout.rows[self.reads if self.proposes else self.unit], upstream)
         parts = [] if self.reading is None else [self.shortcut_dropout(self.reading(read))]
         states = torch.cat([*parts, *self.early(upstream, layout, epoch)], dim=-1)
         recurrent = None
@@ -210,13 +212,17 @@ class NodeModule(nn.Module):
             states = recurrent = self.recurrent(states, rows if self.reads == self.unit else layout.rows[self.reads])
         states = states if self.pool is None else self.pool(states, layout)
         states = torch.cat([states, *self.late(upstream, layout, epoch)], dim=-1)
-        scores = self.decoder(states, rows)
+        scores = self.decoder(states, rows, *([layout.spans] if self.proposes else []))
+        if self.proposes:
+            layout = layout.propose(scores["spans"])
+            rows = layout.rows[self.unit]
         return Output(
             rows=rows,
             hidden=scores["hidden"] if recurrent is None else recurrent,
             scores=scores,
             decoder=self.decoder,
             candidates=layout.scores(self.unit),
+            layout=layout,
         )
 
     def _segmented(self, rows: Rows, upstream: Mapping[str, Upstream]) -> Rows:

@@ -8,10 +8,12 @@ from cascade.retrieval.hits import Hit, Retriever
 from cascade.retrieval.index import Index
 from cascade.retrieval.memory import MemoryRetriever
 from cascade.retrieval.sentences import Splitter, paragraphs, sentence_splitter
-from cascade.retrieval.splitting import split
+from cascade.retrieval.splitting import Splitting, split
+from cascade.retrieval.writing import Changes
 
 __all__ = [
     "Analysis",
+    "Changes",
     "Document",
     "Documents",
     "Hit",
@@ -21,6 +23,7 @@ __all__ = [
     "Passage",
     "Retriever",
     "Splitter",
+    "Splitting",
     "paragraphs",
     "reciprocal_rank_fusion",
     "sentence_splitter",

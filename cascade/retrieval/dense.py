@@ -36,7 +36,7 @@ class Encoder(Protocol):
     """Tells encoders apart whose vectors cannot be compared."""
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """One vector for each text, of any length but zero. Shape: [texts, width], float32."""
+        """One vector for each text, of any length; zero is near to nothing. Shape: [texts, width], float32."""
         ...
 
 
@@ -226,7 +226,7 @@ class DenseIndex:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any]:
-    mend = "open the index with repair=True, which makes it again from the vectors"
+    mend = "cascade index compact makes it again from the vectors, and so does Index.open with repair=True"
     try:
         head, _, content = path.read_bytes().partition(b"\n")
         facts: dict[str, Any] = json.loads(head)

@@ -9,8 +9,10 @@ lock                held by the one that writes
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
@@ -19,18 +21,21 @@ import numpy as np
 
 from cascade.docs import Passage
 from cascade.errors import ConfigError, StoreError
+from cascade.retrieval import verification
 from cascade.retrieval.analysis import Analysis
 from cascade.retrieval.dense import DenseIndex, Encoder, encode, kind_for
+from cascade.retrieval.documents import Known
 from cascade.retrieval.facts import Where, conditions
 from cascade.retrieval.hits import Hit
+from cascade.retrieval.ingest import Ingestion, Progress, Sources, named, sorted_out
 from cascade.retrieval.layout import Layout
-from cascade.retrieval.lexical import LexicalIndex
+from cascade.retrieval.loading import AUTO, Loader, absolute, chosen, load, of_manifest
 from cascade.retrieval.locking import only_writer
 from cascade.retrieval.manifest import FORMAT, Manifest
 from cascade.retrieval.parts import Mode, Parts
+from cascade.retrieval.splitting import Splitting
 from cascade.retrieval.store import Store
-from cascade.retrieval.verification import problems
-from cascade.retrieval.writing import Added, Changes, Writer
+from cascade.retrieval.writing import Changes, Writer
 
 
 class Index:
@@ -42,10 +47,13 @@ class Index:
     Args:
         folder: The folder.
         encoder: Makes vectors of queries and of passages that are added; None for words alone.
+
+    Attributes:
+        changes: What the building or the last addition has changed, and what it skipped.
     """
 
     def __init__(self, folder: Path, encoder: Encoder | None) -> None:
-        self.folder, self.encoder = folder, encoder
+        self.folder, self.encoder, self.changes = folder, encoder, Changes()
         self._layout, self._manifest = Layout(folder), Manifest.load(folder)
         self._check_encoder()
         self._parts = Parts(self._layout, self._manifest, vectors=encoder is not None)
@@ -54,51 +62,92 @@ class Index:
     def build(
         cls,
         folder: str | Path,
-        documents: Iterable[Added] = (),
+        documents: Sources = (),
         *,
-        encoder: Encoder | None = None,
+        encoder: Encoder | str | None = AUTO,
+        layer: int | None = None,
+        loader: Loader = load,
+        splitting: Splitting | None = None,
         analysis: Analysis | None = None,
         vectors: str | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Makes an index.
 
-        Killed meanwhile, it holds the documents that were written until then: open it and add them all again, and those
-        are passed over.
+        Killed meanwhile, it holds the documents that were written until then: open it and add them all again.
 
         Args:
             folder: A new folder, or an empty one.
             documents: See `add`.
-            encoder: Makes the vectors of the dense part, which the index does not have when None.
+            encoder: Makes the vectors of the dense part: an encoder, or the name of one, which the index remembers.
+                None for an index without; `auto` for MiniLM where its extra is installed, and none where it is not.
+            layer: Which of its layers an encoder reads that is given by its name; what is usual when None.
+            loader: Makes an encoder of its name.
+            splitting: How files are cut into passages, now and whenever they are added.
             analysis: How texts become terms.
             vectors: How vectors are searched: `flat`, `sq8`, `hnsw` or `ivf`; chosen by size when None.
+            progress: See `add`.
 
         Raises:
             StoreError: The place is taken or cannot be written.
+            DataError: Files are given, and there is no text in them; nothing is made then.
+            ModelError: There is no encoder of that name.
         """
-        folder = Path(folder)
-        DenseIndex(folder, kind=vectors)  # checks the name
-        fingerprint = encoder.fingerprint if encoder else None
-        settings = Manifest(analysis=analysis or Analysis(), encoder=fingerprint, kind=vectors)
-        Layout(folder).create(settings)
-        index = cls(folder, encoder)
-        index.add(documents)
+        layout = Layout(Path(folder))
+        layout.check_free()
+        DenseIndex(layout.folder, kind=vectors)  # checks the name
+        vectorizer, name, layer = chosen(encoder, layer, loader)
+        settings = Manifest(
+            analysis=analysis or Analysis(),
+            splitting=splitting or Splitting(),
+            encoder=vectorizer.fingerprint if vectorizer else None,
+            encoder_name=name,
+            encoder_layer=layer,
+            kind=vectors,
+        )
+        paths, ready = sorted_out(documents)
+        files = Ingestion(paths, settings.splitting, progress=progress) if paths else None
+        if files:
+            files.require_any()
+        layout.create(settings)
+        index = cls(layout.folder, vectorizer)
+        with index._writing() as writer:
+            index.changes = files.write(writer) if files else writer.add(ready)
+        if passed := index.changes.problems:
+            warnings.warn(f"{folder}: skipped {len(passed)} documents or files, the first: {passed[0]}", stacklevel=2)
         return index
 
     @classmethod
-    def open(cls, folder: str | Path, *, encoder: Encoder | None = None, repair: bool = False) -> Self:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        encoder: Encoder | str | None = AUTO,
+        loader: Loader = load,
+        repair: bool = False,
+    ) -> Self:
         """Opens an index.
 
         Args:
             folder: What `build` has made.
-            encoder: The one that it was built with; without, passages are found by their words alone.
+            encoder: The one that it was built with, or its name; `auto` for the one that the index remembers. Without,
+                passages are found by their words alone.
+            loader: Makes an encoder of its name.
             repair: Whether parts that are damaged or missing are made again from the passages and vectors.
 
         Raises:
-            StoreError: There is no index, it is damaged, of a newer format, or was built with another encoder.
+            StoreError: There is no index, it is damaged, of a newer format, or was built with another encoder, or with
+                one that cannot be loaded.
+            ModelError: There is no encoder of the name that is given.
         """
         folder = Path(folder)
         if repair:
-            _repair(folder)
+            verification.repair(folder)
+        manifest = Manifest.load(folder)
+        if encoder == AUTO:
+            encoder = of_manifest(manifest, folder, loader)
+        elif isinstance(encoder, str):
+            encoder = loader(absolute(encoder), manifest.encoder_layer)
         return cls(folder, encoder)
 
     def __len__(self) -> int:
@@ -121,23 +170,37 @@ class Index:
         """Lets go of the files."""
         self._parts.close()
 
-    def add(self, documents: Iterable[Added]) -> Changes:
-        """Adds documents, and replaces those that are there under another fingerprint.
+    def add(self, documents: Sources, *, progress: Progress | None = None) -> Changes:
+        """Adds documents, and replaces those that are there in another state.
 
         They are written in batches, each document at once.
 
         Args:
-            documents: Of each its id, its fingerprint, and its passages, which are read only if the fingerprint is new.
+            documents: Files and folders, one path or several: only what has changed is read and cut into passages, and
+                documents are removed whose files are gone from these folders or have no text any more. Or documents
+                that are ready, of each its id, its fingerprint, and its passages, which are read only if the
+                fingerprint is new.
+            progress: Passes the files on that are read, and shows how far they are.
+
+        Returns:
+            What has changed, and what was skipped, since one file that cannot be read does not stop the others.
 
         Raises:
             StoreError: Another one is writing, a passage's id is taken, or the index needs its encoder.
+            DataError: There is no such path, or nothing there that could be read.
         """
         if self._manifest.encoder and not self.encoder:
-            raise StoreError(
-                f"{self.folder} has vectors: open it with the encoder {self._manifest.encoder} to add to it"
-            )
+            name = self._manifest.encoder_name or self._manifest.encoder
+            raise StoreError(f"{self.folder} has vectors: open it with the encoder {name} to add to it")
+        paths, ready = sorted_out(documents)
         with self._writing() as writer:
-            return writer.add(documents)
+            if paths:
+                known = {id: Known(fingerprint=state, place=place) for id, state, place in writer.store.known()}
+                files = Ingestion(paths, self._manifest.splitting, known=known, progress=progress)
+                self.changes = files.write(writer)
+            else:
+                self.changes = writer.add(ready)
+        return self.changes
 
     def delete(self, documents: Iterable[str]) -> int:
         """Deletes documents by their ids, and gives the number of those that were there.
@@ -165,6 +228,11 @@ class Index:
         with self._parts.reading() as parts:
             return parts.store.documents()
 
+    def named(self, name: str | Path) -> list[str]:
+        """Ids of the documents that a name stands for: an id, or the path of a file or folder, which may be gone."""
+        with self._parts.reading() as parts:
+            return named(name, {id: place for id, _, place in parts.store.known()})
+
     def passages(self, document: str) -> list[Passage]:
         """The passages of a document, in the order of its text; none if it is not there."""
         with self._parts.reading() as parts:
@@ -181,7 +249,8 @@ class Index:
 
         Returns:
             The best first; equal scores in the order of their ids. None for a blank query. In hybrid mode the score is
-            that of the reciprocal rank fusion, and the hit's stages tell rank and score in both rankings.
+            the convex combination of both scores, from 0 to 1, and the hit's stages tell rank and score in both
+            rankings.
 
         Raises:
             StoreError: The mode needs vectors or an encoder, or a part is damaged.
@@ -228,7 +297,10 @@ class Index:
                 "deleted": parts.store.deleted(),
                 "generation": parts.store.generation(),
                 "analysis": self._manifest.analysis.to_json(),
+                "splitting": asdict(self._manifest.splitting),
                 "encoder": self._manifest.encoder,
+                "encoder_name": self._manifest.encoder_name,
+                "encoder_layer": self._manifest.encoder_layer,
                 "width": parts.store.width(),
                 "vectors": (self._manifest.kind or kind_for(len(parts.store))) if self._manifest.encoder else None,
                 "bytes": self._layout.size(),
@@ -242,7 +314,7 @@ class Index:
         """
         with only_writer(self._layout.lock), self._parts.reading() as parts:
             dense = DenseIndex(self.folder) if self._manifest.encoder else None
-            return problems(parts.store, parts.lexical, dense)
+            return verification.problems(parts.store, parts.lexical, dense)
 
     def _mode(self, mode: Mode | None) -> Mode:
         if mode is None:
@@ -287,21 +359,3 @@ class Index:
                 parts.tidy(compact=compact)
             if compact:
                 store.shrink()
-
-
-def _repair(folder: Path) -> None:
-    layout, manifest = Layout(folder), Manifest.load(folder)
-    with only_writer(layout.lock), closing(Store(layout.store)) as store:
-        try:
-            lexical = LexicalIndex(layout.lexical, manifest.analysis)
-            whole = not len(np.setdiff1d(store.rows(), lexical.rows()))
-        except StoreError:
-            whole = False
-        if not whole:
-            LexicalIndex.create(layout.lexical)
-            Writer(store, LexicalIndex(layout.lexical, manifest.analysis), None).compact()
-        dense = DenseIndex(folder)
-        try:
-            dense.check()
-        except StoreError:
-            dense.path.unlink()

@@ -40,11 +40,11 @@ class Layout:
         Raises:
             StoreError: The place is taken, or cannot be written.
         """
-        self._check_free()
+        self.check_free()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with only_writer(self.lock):
-                self._check_free()
+                self.check_free()
                 LexicalIndex.create(self.lexical)
                 Store.create(self.store)
                 settings.save(self.folder)
@@ -55,14 +55,19 @@ class Layout:
         """Bytes on the disk."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
-    def _check_free(self) -> None:
+    def check_free(self) -> None:
+        """Sees to it that an index can be made here.
+
+        Raises:
+            StoreError: The place is taken.
+        """
         if not self.folder.exists():
             return
         if not self.folder.is_dir():
             raise StoreError(f"{self.folder} is a file: name a new folder for the index")
         names = {path.name for path in self.folder.iterdir()}
         if manifest.FILE in names:
-            raise StoreError(f"{self.folder} is an index already: open it and add to it, or name a new folder")
+            raise StoreError(f"{self.folder} is an index already: add to it (cascade index add), or name a new folder")
         ours = (self.store.name, self.lexical.name, self.lock.name, manifest.FILE)
         if foreign := sorted(name for name in names if not name.startswith(ours)):  # a build that was killed is not
             raise StoreError(f"{self.folder} is no index and holds {foreign[0]}: name an empty or a new folder")

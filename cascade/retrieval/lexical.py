@@ -196,7 +196,10 @@ class LexicalWriter:
             self._writer.commit()
 
 
-_MEND = "if files are damaged, open the index with repair=True, which makes this part again from the passages"
+_MEND = (
+    "if files are damaged, cascade index compact makes this part again from the passages, and so does Index.open with "
+    "repair=True"
+)
 
 
 def _schema() -> Schema:

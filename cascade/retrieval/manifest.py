@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from zlib import crc32
 
 from cascade.errors import ConfigError, StoreError
 from cascade.retrieval.analysis import Analysis
+from cascade.retrieval.splitting import Splitting
 
 FORMAT = 1
 FILE = "manifest.json"
@@ -23,13 +24,19 @@ class Manifest:
 
     Args:
         analysis: How texts become terms.
+        splitting: How files are cut into passages.
         encoder: Fingerprint of the encoder that made the vectors; None for an index without vectors.
+        encoder_name: The name that it is loaded by; None if it has none.
+        encoder_layer: The layer that it reads; None for what is usual.
         kind: How vectors are searched, see [`kind_for`][cascade.retrieval.dense.kind_for]; chosen by size when None.
         written_by: Version of this package that wrote it.
     """
 
     analysis: Analysis
+    splitting: Splitting = field(default_factory=Splitting)
     encoder: str | None = None
+    encoder_name: str | None = None
+    encoder_layer: int | None = None
     kind: str | None = None
     written_by: str = version("cascade-nlp")
 
@@ -39,7 +46,10 @@ class Manifest:
             "format": FORMAT,
             "cascade": self.written_by,
             "analysis": self.analysis.to_json(),
+            "splitting": asdict(self.splitting),
             "encoder": self.encoder,
+            "encoder_name": self.encoder_name,
+            "encoder_layer": self.encoder_layer,
             "vectors": self.kind,
         }
         content["checksum"] = _checksum(content)
@@ -74,9 +84,14 @@ class Manifest:
     @classmethod
     def _from_json(cls, content: dict[str, Any], path: Path) -> Manifest:
         try:
-            analysis = Analysis(**content["analysis"])
             return cls(
-                analysis=analysis, encoder=content["encoder"], kind=content["vectors"], written_by=content["cascade"]
+                analysis=Analysis(**content["analysis"]),
+                splitting=Splitting(**content["splitting"]),
+                encoder=content["encoder"],
+                encoder_name=content["encoder_name"],
+                encoder_layer=content["encoder_layer"],
+                kind=content["vectors"],
+                written_by=content["cascade"],
             )
         except (TypeError, KeyError, ConfigError) as error:
             raise StoreError(f"{path} is damaged: {error!r}; put back a copy, or build the index again") from error

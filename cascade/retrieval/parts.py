@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Literal, Self
@@ -13,7 +13,7 @@ import numpy as np
 
 from cascade.errors import StoreError
 from cascade.retrieval.dense import DenseIndex
-from cascade.retrieval.fusion import reciprocal_rank_fusion
+from cascade.retrieval.fusion import convex_combination
 from cascade.retrieval.hits import Hit, Place
 from cascade.retrieval.layout import Layout
 from cascade.retrieval.lexical import LexicalIndex, Required
@@ -26,6 +26,11 @@ Mode = Literal["lexical", "dense", "hybrid"]
 
 _DEPTH = 100
 """How many passages of each ranking are joined, at least."""
+
+# Chosen with MiniLM on the train claims of SciFact and the train and dev articles of a split of SQuAD; near to the 0.8
+# that the source of `convex_combination` recommends.
+_MEANING = 0.7
+"""What the cosine counts of a hit that is found by both, where all counts 1."""
 
 
 class Parts:
@@ -96,7 +101,11 @@ class Parts:
         if query.strip() and self.dense is not None and vector is not None:
             nearest = partial(self.dense.search, vector, store=self.store, allowed=allowed)
             rankings["dense"] = self._ranked(nearest, limit, digits=6)
-        return self._hits(rankings, k)
+        if mode == "hybrid" and rankings and vector is not None:
+            best = self._joined(rankings, vector)
+        else:
+            best = [(id, score) for ranking in rankings.values() for id, _, score in ranking]
+        return self._hits(rankings, best[:k])
 
     def tidy(self, *, compact: bool) -> None:
         """Brings files up to date that follow the store at a distance; for the only writer, within `reading`.
@@ -104,27 +113,36 @@ class Parts:
         Args:
             compact: Whether all that is deleted leaves them.
         """
+        dense = self.dense
         if compact:
             self.lexical.collect_garbage()
-        if self.dense and compact:
-            self.dense.rebuild(self.store)
-        if self.dense:
-            self.dense.save(force=compact)
+            if dense is None and self._manifest.encoder:
+                dense = DenseIndex(self._layout.folder, kind=self._manifest.kind)
+                dense.refresh(self.store)
+            if dense:
+                dense.rebuild(self.store)
+        if dense:
+            dense.save(force=compact)
 
     def _ranked(self, search: Callable[[int], list[tuple[int, float]]], limit: int, *, digits: int) -> list[Ranked]:
         return ranked(search, self.store.ids, limit, digits=digits)
 
-    def _hits(self, rankings: Mapping[str, list[Ranked]], k: int) -> list[Hit]:
+    def _joined(self, rankings: Mapping[str, list[Ranked]], vector: np.ndarray) -> list[tuple[str, float]]:
+        lexical, dense = ({id: score for id, _, score in rankings[name]} for name in ("lexical", "dense"))
+        unseen = {row: id for id, row, _ in rankings["lexical"] if id not in dense}
+        if unseen and self.dense is not None:
+            rows = np.array(list(unseen), dtype=np.int64)
+            cosines = self.dense.search(vector, len(rows), self.store, allowed=rows)
+            dense |= {unseen[row]: round(cosine, 6) for row, cosine in cosines}
+        return convex_combination([lexical, dense], weights=[1 - _MEANING, _MEANING], floors=[0.0, -1.0])
+
+    def _hits(self, rankings: Mapping[str, list[Ranked]], best: Sequence[tuple[str, float]]) -> list[Hit]:
         places: dict[str, dict[str, Place]] = {}
         rows: dict[str, int] = {}
         for name, ranking in rankings.items():
             for rank, (id, row, score) in enumerate(ranking, start=1):
                 places.setdefault(id, {})[name] = Place(rank, score)
                 rows[id] = row
-        if len(rankings) == 1:
-            best = [(id, score) for ranking in rankings.values() for id, _, score in ranking][:k]
-        else:
-            best = reciprocal_rank_fusion([[id for id, _, _ in ranking] for ranking in rankings.values()])[:k]
         passages = self.store.passages([rows[id] for id, _ in best])
         return [
             Hit(passage=passages[rows[id]], score=score, rank=rank, stages=places[id])
@@ -139,7 +157,7 @@ class Parts:
             self.dense = DenseIndex(self._layout.folder, kind=self._manifest.kind) if self._vectors else None
             with self.reading():
                 if len(self.lexical) < len(self.store):
-                    raise StoreError(f"{self._layout.lexical} lacks passages: open the index with repair=True")
+                    raise StoreError(f"{self._layout.lexical} lacks passages: cascade index compact, or repair=True")
         except StoreError:
             self.store.close()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def read_jsonl(path: str | Path) -> Iterator[Row]:
     objects and null are passed over.
 
     Raises:
-        DataError: The file is missing or not UTF-8, or a line is no such object.
+        DataError: The file is missing or not UTF-8, a line is no such object, or a number is none (NaN, Infinity).
     """
     number = place = 0
     for line, raw in enumerate(_lines(path), start=1):
@@ -53,6 +54,9 @@ def read_jsonl(path: str | Path) -> Iterator[Row]:
             continue
         number += 1
         values = _object(written, path, line)
+        for key, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise DataError(f"expected a finite number as {key!r}, got {value}; mend it", path=path, line=line)
         text, identity = values.pop(TEXT, None), values.pop(ID, None)
         if not isinstance(text, str):
             raise DataError(f"expected a string as {TEXT!r}, got {_kind(text)}; mend the line", path=path, line=line)
@@ -102,7 +106,7 @@ def _object(written: str, path: str | Path, line: int) -> dict[str, Any]:
         values = json.loads(written)
         if "\\ud" in written.lower():
             json.dumps(values, ensure_ascii=False).encode()  # half of a surrogate pair is no character
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"expected a JSON object, got {error}; mend the line", path=path, line=line) from error
     if not isinstance(values, dict):
         raise DataError(f"expected a JSON object, got {_kind(values)}; mend the line", path=path, line=line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from cascade.docs import Passage
@@ -15,6 +16,29 @@ from cascade.retrieval.sentences import Splitter, paragraphs
 # Scripts without spaces: Thai to Burmese, Khmer, kana and Chinese characters.
 _SOLID = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_SOLID}]{{1,2}}|[^\s{_SOLID}]{{1,50}}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splitting:
+    """How files are cut into passages; see `split`.
+
+    Args:
+        words: How many words a passage holds at most.
+        overlap: How many sentences it shares with the one before, at most.
+        lang: Language of the sentences, see [`sentence_splitter`][cascade.retrieval.sentences.sentence_splitter].
+
+    Raises:
+        ConfigError: `words` is below 1 or `overlap` below 0.
+    """
+
+    words: int = 120
+    overlap: int = 1
+    lang: str = "xx"
+
+    def __post_init__(self) -> None:
+        if self.words < 1 or self.overlap < 0:
+            got = f"{self.words} and {self.overlap}"
+            raise ConfigError(f"expected 1 or more words and 0 or more sentences of overlap, got {got}")
 
 
 def split(document: Document, sentences: Splitter, *, words: int = 120, overlap: int = 1) -> Iterator[Passage]:
@@ -37,8 +61,7 @@ def split(document: Document, sentences: Splitter, *, words: int = 120, overlap:
     Raises:
         ConfigError: `words` is below 1 or `overlap` below 0.
     """
-    if words < 1 or overlap < 0:
-        raise ConfigError(f"expected 1 or more words and 0 or more sentences of overlap, got {words} and {overlap}")
+    Splitting(words=words, overlap=overlap)  # checks them
     for number, (start, end) in enumerate(_spans(document.text, sentences, words, overlap)):
         yield Passage(
             id=f"{document.id}#{number}",

@@ -24,7 +24,7 @@ from cascade.errors import StoreError
 
 _SCHEMA = """
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, place TEXT) WITHOUT ROWID;
 CREATE TABLE passages (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL,
     page INTEGER, offsets TEXT NOT NULL, metadata TEXT NOT NULL, checksum INTEGER NOT NULL
@@ -48,12 +48,14 @@ class Entry:
         fingerprint: What tells one state of the document from another.
         passages: By row.
         vectors: Of the passages, by row; empty for an index without vectors.
+        place: Where the document's file lies; None if it is from none.
     """
 
     id: str
     fingerprint: str
     passages: Mapping[int, Passage]
     vectors: Mapping[int, np.ndarray]
+    place: str | None = None
 
 
 class Store:
@@ -108,6 +110,10 @@ class Store:
     def documents(self) -> dict[str, str]:
         """Fingerprints by id, in the order of ids."""
         return dict(self._run("SELECT id, fingerprint FROM documents ORDER BY id"))
+
+    def known(self) -> list[tuple[str, str, str | None]]:
+        """Id, fingerprint and place of every document."""
+        return [(id, state, place) for id, state, place in self._run("SELECT id, fingerprint, place FROM documents")]
 
     def ids(self, rows: Sequence[int]) -> dict[int, str]:
         """Ids of passages by row, of those rows that there are."""
@@ -183,7 +189,7 @@ class Store:
         with self._transaction():
             for entry in entries:
                 self._remove(entry.id)
-                self._run("INSERT INTO documents VALUES (?, ?)", (entry.id, entry.fingerprint))
+                self._run("INSERT INTO documents VALUES (?, ?, ?)", (entry.id, entry.fingerprint, entry.place))
                 self._many(
                     f"INSERT INTO passages (row, {_COLUMNS}, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     ((row, *_values(passage)) for row, passage in entry.passages.items()),

@@ -1,16 +1,22 @@
-"""Whether the parts of an index are whole and agree."""
+"""Whether the parts of an index are whole and agree, and how they are made to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
 from cascade.errors import StoreError
 from cascade.retrieval.dense import DenseIndex
+from cascade.retrieval.layout import Layout
 from cascade.retrieval.lexical import LexicalIndex
+from cascade.retrieval.locking import only_writer
+from cascade.retrieval.manifest import Manifest
 from cascade.retrieval.segments import damaged_files
 from cascade.retrieval.store import Store
+from cascade.retrieval.writing import Writer
 
 
 def problems(store: Store, lexical: LexicalIndex, dense: DenseIndex | None) -> list[str]:
@@ -53,3 +59,26 @@ def _differences(part: str, rows: np.ndarray, stored: np.ndarray, stale: Iterabl
     extra = [row for row in np.setdiff1d(rows, stored).tolist() if row not in stale]
     if extra:
         yield f"{part}: {len(extra)} passages are in it that the store does not have, the first of row {extra[0]}"
+
+
+def repair(folder: Path) -> None:
+    """Makes the parts of an index again that are damaged or missing, from the passages and vectors.
+
+    Raises:
+        StoreError: Passages or manifest are damaged themselves, or another one is writing.
+    """
+    layout, manifest = Layout(folder), Manifest.load(folder)
+    with only_writer(layout.lock), closing(Store(layout.store)) as store:
+        try:
+            lexical = LexicalIndex(layout.lexical, manifest.analysis)
+            whole = not len(np.setdiff1d(store.rows(), lexical.rows()))
+        except StoreError:
+            whole = False
+        if not whole:
+            LexicalIndex.create(layout.lexical)
+            Writer(store, LexicalIndex(layout.lexical, manifest.analysis), None).compact()
+        dense = DenseIndex(folder)
+        try:
+            dense.check()
+        except StoreError:
+            dense.path.unlink()

@@ -7,8 +7,11 @@ inverted index, which no search showed any more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +21,22 @@ from cascade.retrieval.dense import Encoder, encode
 from cascade.retrieval.facts import facts
 from cascade.retrieval.lexical import LexicalIndex, LexicalWriter
 from cascade.retrieval.store import Entry, Store
+from cascade.retrieval.walking import Skipped
 
 Added = tuple[str, str, Iterable[Passage]]
 """A document's id, its fingerprint, and its passages, which are read only if the fingerprint is new."""
+
+
+class Addition(NamedTuple):
+    """A document on its way into an index; see `Added` and `Document`."""
+
+    id: str
+    fingerprint: str
+    passages: Iterable[Passage]
+    place: str | None = None
+
+
+_Read = tuple[Addition, list[Passage]]
 
 BATCH = 4096
 """Passages that are written at once, but for a document that has more: documents are never divided."""
@@ -28,11 +44,26 @@ BATCH = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What an addition has changed, in documents."""
+    """What an addition has changed, in documents.
+
+    Args:
+        added: How many are new.
+        replaced: How many were there in another state.
+        unchanged: How many were there as they are.
+        removed: Ids of those whose files are gone from the folders that were read, or have no text any more.
+        skipped: What was passed over in them.
+    """
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
+    removed: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def problems(self) -> list[Skipped]:
+        """What was passed over though it should have been read."""
+        return [skipped for skipped in self.skipped if not skipped.expected]
 
 
 class Writer:
@@ -47,19 +78,19 @@ class Writer:
     def __init__(self, store: Store, lexical: LexicalIndex, encoder: Encoder | None) -> None:
         self.store, self.lexical, self.encoder = store, lexical, encoder
 
-    def add(self, documents: Iterable[Added]) -> Changes:
+    def add(self, documents: Iterable[Addition]) -> Changes:
         """Adds documents, or replaces those that are there in another state.
 
         Raises:
-            StoreError: A passage belongs to another document, or its id is taken.
+            StoreError: A passage belongs to another document, its id is taken, or it cannot be stored as it is.
         """
         known = self.store.documents()
-        counts = {"added": 0, "replaced": 0, "unchanged": 0}
+        counts = Counter[str]()
         with self.lexical.writing() as writer:
             self._clear(writer)
             for batch in _batches(_changed(documents, known, counts)):
                 self._write(batch, writer)
-        return Changes(**counts)
+        return Changes(added=counts["added"], replaced=counts["replaced"], unchanged=counts["unchanged"])
 
     def delete(self, documents: Iterable[str]) -> int:
         """Deletes documents and gives the number of those that were there."""
@@ -83,18 +114,19 @@ class Writer:
         deleted = self.store.deleted()
         return 5 * deleted > len(self.store) + deleted
 
-    def _write(self, batch: list[tuple[str, str, list[Passage]]], writer: LexicalWriter) -> None:
-        passages = [passage for _, _, some in batch for passage in some]
+    def _write(self, batch: list[_Read], writer: LexicalWriter) -> None:
+        passages = [passage for _, some in batch for passage in some]
         vectors = self._vectors(passages)
         rows = self.store.reserve(len(passages))
         for row, passage in zip(rows, passages, strict=True):
             writer.add(row, passage.text, facts(passage))
         writer.commit()
         free, entries = iter(rows), []
-        for id, fingerprint, some in batch:
+        for document, some in batch:
             mine = {row: passage for passage, row in zip(some, free, strict=False)}
             of_mine = {row: vectors[row - rows.start] for row in mine} if vectors is not None else {}
-            entries.append(Entry(id=id, fingerprint=fingerprint, passages=mine, vectors=of_mine))
+            id, fingerprint, _, place = document
+            entries.append(Entry(id=id, fingerprint=fingerprint, passages=mine, vectors=of_mine, place=place))
         self.store.write(entries)
         self._clear(writer)
 
@@ -111,16 +143,15 @@ class Writer:
             self.store.forget(rows)
 
 
-def _changed(
-    documents: Iterable[Added], known: dict[str, str], counts: dict[str, int]
-) -> Iterator[tuple[str, str, list[Passage]]]:
+def _changed(documents: Iterable[Addition], known: dict[str, str], counts: Counter[str]) -> Iterator[_Read]:
     """The documents that are new or in a new state, with their passages; counts what happens to each."""
-    for id, fingerprint, passages in documents:
+    for document in documents:
+        id, fingerprint, passages, _ = document
         change = "unchanged" if known.get(id) == fingerprint else "replaced" if id in known else "added"
         counts[change] += 1
         known[id] = fingerprint
         if change != "unchanged":
-            yield id, fingerprint, [_checked(passage, id) for passage in passages]
+            yield document, [_checked(passage, id) for passage in passages]
 
 
 def _checked(passage: Passage, document: str) -> Passage:
@@ -132,15 +163,18 @@ def _checked(passage: Passage, document: str) -> Passage:
         passage.text.encode("utf8")
     except UnicodeEncodeError as error:
         raise StoreError(f"passage {passage.id} has half of a character in its text: {error}") from error
+    for name, value in passage.metadata.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise StoreError(f"passage {passage.id}: expected a finite number as {name!r}, got {value}; leave it out")
     return passage
 
 
-def _batches(documents: Iterable[tuple[str, str, list[Passage]]]) -> Iterator[list[tuple[str, str, list[Passage]]]]:
-    batch: list[tuple[str, str, list[Passage]]] = []
+def _batches(documents: Iterable[_Read]) -> Iterator[list[_Read]]:
+    batch: list[_Read] = []
     size = 0
     for document in documents:
         batch.append(document)
-        size += max(1, len(document[2]))  # those without passages count too, lest a long run of them grows without end
+        size += max(1, len(document[1]))  # those without passages count too, lest a long run of them grows without end
         if size >= BATCH:
             yield batch
             batch, size = [], 0

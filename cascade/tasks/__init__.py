@@ -1,5 +1,6 @@
 """Tasks: the nodes of a graph. Each reads its gold from a Doc and writes its predictions to one."""
 
+from cascade.tasks.asked import AskedTask
 from cascade.tasks.base import Classification, Predictions, Task
 from cascade.tasks.chunking import Chunking
 from cascade.tasks.classification import TextClassification
@@ -8,12 +9,16 @@ from cascade.tasks.entities import Entities
 from cascade.tasks.lemmas import Lemmas
 from cascade.tasks.pairs import PairTask
 from cascade.tasks.parsing import Parsing
+from cascade.tasks.reading import Reading
 from cascade.tasks.relatedness import Relatedness
+from cascade.tasks.reranking import Reranking
+from cascade.tasks.retrieval import Retrieval
 from cascade.tasks.sentences import Sentences
 from cascade.tasks.spans import SpanTagging
 from cascade.tasks.tagging import Tagging
 
 __all__ = [
+    "AskedTask",
     "Chunking",
     "Classification",
     "Entailment",
@@ -22,7 +27,10 @@ __all__ = [
     "PairTask",
     "Parsing",
     "Predictions",
+    "Reading",
     "Relatedness",
+    "Reranking",
+    "Retrieval",
     "Sentences",
     "SpanTagging",
     "Tagging",

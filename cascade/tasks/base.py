@@ -18,6 +18,7 @@ from cascade.data.batches import Targets
 from cascade.errors import GraphError, LabelError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit, View, out_of_range
 from cascade.nn.decoders.base import Classifier, Decoder, Output
+from cascade.nn.layout import Layout
 from cascade.nn.rows import MISSING
 
 Predictions = Mapping[str, np.ndarray]
@@ -43,6 +44,8 @@ class Task(ABC):
 
     unit: ClassVar[Unit] = "token"
     reads: ClassVar[Unit] = "token"
+    proposes: ClassVar[bool] = False
+    """Whether the decoder makes the output rows itself: spans, from the tokens that it reads."""
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels)
     takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments, Candidates)
     extensible: ClassVar[bool] = True
@@ -52,7 +55,7 @@ class Task(ABC):
 
     @property
     def view(self) -> View:
-        """How it has the encoder read sentence pairs."""
+        """How it has the encoder read texts."""
         return "apart"
 
     @abstractmethod
@@ -148,8 +151,12 @@ class Task(ABC):
         """The task's own scores, by which `Candidates` edges keep rows and which they hand on. Shape: [rows]."""
         raise NotImplementedError
 
-    def gold_rows(self, targets: Mapping[str, Tensor]) -> Tensor:
+    def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
         """Rows that are right, which `Candidates(gold=True)` edges keep in any case. Shape: [rows], bool."""
+        raise NotImplementedError
+
+    def gold_spans(self, targets: Mapping[str, Tensor], layout: Layout) -> Tensor:
+        """The right spans in texts that are alive, in order; of tasks that propose spans. Shape: [spans, 2]."""
         raise NotImplementedError
 
     def ids(self, labels: Iterable[str | None]) -> np.ndarray:

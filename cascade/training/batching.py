@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from spacy.tokens import Doc
 
+from cascade import docs as documents
+
 POOL = 20
 """Batches' worth of shuffled Docs that are sorted by length together: less padding, and still random."""
 
@@ -42,7 +44,7 @@ class Batches:
         Returns:
             The places of the Docs of every batch.
         """
-        lengths = np.fromiter(map(len, docs), dtype=np.int64, count=len(docs))
+        lengths = np.fromiter(map(documents.size, docs), dtype=np.int64, count=len(docs))
         order = rng.permutation(len(docs))
         if self.words is None:
             return list(self._fill(order, lengths))

@@ -94,7 +94,8 @@ class Adam(Optimizer):
         rate: Learning rate.
         curve: How the rate moves in training.
         betas: Decay of the running means of gradient and squared gradient.
-        weight_decay: Share of a weight that a step takes away, in units of the learning rate.
+        weight_decay: Share of a weight that a step takes away, in units of the learning rate; biases and the scales of
+            layer normalization, and all else of less than two dimensions, are left alone.
     """
 
     rate: float = 1e-3
@@ -102,5 +103,15 @@ class Adam(Optimizer):
     weight_decay: float = 0.0
 
     def _make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        if self.weight_decay:
+            groups = [part for group in groups for part in _by_decay(group)]
         # Fused, since the default takes eight times as long on a CPU.
         return torch.optim.AdamW(groups, lr=self.rate, betas=self.betas, weight_decay=self.weight_decay, fused=True)
+
+
+def _by_decay(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """A group as two: matrices, which decay, and all else."""
+    matrices = [p for p in group["params"] if p.dim() > 1]
+    others = [p for p in group["params"] if p.dim() <= 1]
+    parts = [{**group, "params": matrices}, {**group, "params": others, "weight_decay": 0.0}]
+    return [part for part in parts if part["params"]]

@@ -45,6 +45,8 @@ class Trainer:
         clip: Largest norm of an update's gradient; None: any.
         clips: The same for the steps of a task's sweep, by task.
         rates: Factors of the learning rate by task, and under `encoder`; see `Optimizer.adjust`.
+        joins: Share of the training after which a task's loss counts, by task; from the beginning for all others. A
+            task that judges what another one finds has little to learn, and much to disturb, before that one can.
         average: Decay of the weights' moving average, which is then what is evaluated and saved; None: no average.
         accumulate: Batches per update of the weights.
         precision: `bf16`: forward passes in bfloat16 where torch deems it safe; losses and weights stay in float32. On
@@ -72,6 +74,7 @@ class Trainer:
     clip: float | None = 5.0
     clips: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
+    joins: Mapping[str, float] = field(default_factory=dict)
     average: float | None = 0.999
     accumulate: int = 1
     precision: Precision = "no"
@@ -95,6 +98,7 @@ class Trainer:
             problems.append("clips= needs a schedule that goes task by task, such as Successive(); use clip=")
         if self.average is not None and not 0 < self.average < 1:
             problems.append(f"average= is a decay between 0 and 1, or None, got {self.average}")
+        problems += [f"joins= has to be 0 or more and below 1, got {n}={v}" for n, v in self.joins.items() if not 0 <= v < 1]
         if self.score_weights and (min(self.score_weights.values()) < 0 or sum(self.score_weights.values()) <= 0):
             problems.append(f"score_weights= have to be positive, got {dict(self.score_weights)}")
         if problems:
@@ -103,6 +107,7 @@ class Trainer:
     def _strangers(self) -> list[str]:
         tasks = self.model.graph.order()
         names = [*((f"clips= names {n}", n) for n in self.clips)]
+        names += [(f"joins= names {n}", n) for n in self.joins]
         names += [(f"rates= names {n}", n) for n in self.rates if n != ENCODER]
         problems = [f"{what}, but the graph has {', '.join(tasks)}" for what, name in names if name not in tasks]
         return problems + [f"no task may be called {ENCODER!r}: rename it" for name in tasks if name == ENCODER]
@@ -166,6 +171,7 @@ class Trainer:
             clip=self.clip,
             clips=self.clips,
             rates=self.rates,
+            joins=self.joins,
         )
 
     def _settings(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Updates:
         clip: Largest norm of the gradient; None: any.
         clips: The same for steps of a task's sweep, by task.
         rates: Factors of the learning rate; see `Optimizer.adjust`.
+        joins: Share of the training after which a task's loss counts, by task; from the beginning for all others.
     """
 
     model: CascadeModel
@@ -44,6 +45,7 @@ class Updates:
     clip: float | None
     clips: Mapping[str, float]
     rates: Mapping[str, float]
+    joins: Mapping[str, float]
     losses: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     """Sum and number of the losses of every task since the last evaluation."""
 
@@ -61,7 +63,7 @@ class Updates:
         """
         self.optimizer.zero_grad(set_to_none=True)
         for step in steps:
-            total = self._objective(step, number)
+            total = self._objective(step, progress, number)
             if total is not None:
                 self.accelerator.backward(total / len(steps))
         self.spec.adjust(self.optimizer, steps[0], self.rates, epoch=epoch, progress=progress)
@@ -72,11 +74,12 @@ class Updates:
         if self.average is not None:
             self.average.update_parameters(self.model)
 
-    def _objective(self, step: Step, number: int) -> Tensor | None:
+    def _objective(self, step: Step, progress: float, number: int) -> Tensor | None:
         """Losses and penalties of a batch; None if it has no gold after all. Shape: []."""
-        batch = self.model.batch(step.docs, targets=self._read(step.tasks))
+        tasks = [name for name in step.tasks if self.joins.get(name, 0.0) <= progress]
+        batch = self.model.batch(step.docs, targets=self._read(tasks))
         with self.accelerator.autocast():
-            losses = self.model.losses(batch, step.tasks)
+            losses = self.model.losses(batch, tasks)
         if not losses:
             return None
         stacked = torch.stack(list(losses.values()))

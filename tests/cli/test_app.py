@@ -10,7 +10,7 @@ import pytest
 
 from cascade.cli import main
 
-COMMANDS = ["annotate", "train", "check", "evaluate", "graph", "package", "models", "data"]
+COMMANDS = ["annotate", "train", "check", "evaluate", "graph", "package", "models", "data", "index", "ask"]
 
 
 def test_version(run) -> None:

@@ -10,7 +10,7 @@ import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from cascade.data.batches import UNITS, Batch, collate
+from cascade.data.batches import Batch, Texts, collate
 from cascade.docs import PAIR
 from cascade.graph import Unit, View
 from cascade.nn.rows import MISSING
@@ -46,13 +46,13 @@ def pair_of(first: str, second: str) -> Doc:
     return doc
 
 
-def words_of(texts: list[list[str]], pairs: list[int]) -> dict[View, dict[str, torch.Tensor]]:
+def features(texts: Texts) -> dict[View, dict[str, torch.Tensor]]:
     seen.append(texts)
-    sizes = torch.tensor([len(word) for text in texts for word in text], dtype=torch.long)
-    return {"apart": {"sizes": sizes}, "together": {"first": torch.tensor(pairs, dtype=torch.long)}}
+    sizes = torch.tensor([len(word) for text in texts.words for word in text], dtype=torch.long)
+    return {"apart": {"sizes": sizes}, "together": {"first": torch.tensor(texts.pairs, dtype=torch.long)}}
 
 
-seen: list[list[list[str]]] = []
+seen: list[Texts] = []
 
 
 @pytest.fixture
@@ -62,30 +62,30 @@ def docs() -> list[Doc]:
 
 def make(docs: Sequence[Doc], *tasks: Lengths) -> Batch:
     seen.clear()
-    return collate(docs, words_of, tasks)
+    return collate(docs, features, tasks)
 
 
 def test_rows_of_every_unit(docs: list[Doc]) -> None:
     batch = make(docs)
-    assert seen == [[["a", "bb"], [], ["ccc", "a"], ["dd"], [], ["eeee"]]]
+    assert seen == [Texts([["a", "bb"], [], ["ccc", "a"], ["dd"], [], ["eeee"]], pairs=[2], questions=[])]
     assert batch.features["apart"]["sizes"].tolist() == [1, 2, 3, 1, 2, 4]
     parents = {unit: (rows.parent.tolist(), rows.size) for unit, rows in batch.rows.items()}
     assert parents == {
         "token": ([0, 0, 2, 2, 3, 5], 6),
         "text": ([0, 1, 2, 2, 3, 4], 5),
         "pair": ([2], 5),
+        "span": ([], 6),
     }
-    assert tuple(batch.rows) == UNITS
     assert all(rows.alive.all() for rows in batch.rows.values())
     assert batch.pairs.tolist() == [[2, 3]]
     assert batch.counts == {"token": [2, 0, 3, 0, 1], "text": [1, 1, 2, 1, 1], "pair": [0, 0, 1, 0, 0]}
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ["token", "text", "pair"])
 def test_splitting_gives_every_doc_its_rows(unit: Unit, docs: list[Doc]) -> None:
     batch = make(docs)
     values = np.arange(2 * len(batch.rows[unit])).reshape(-1, 2)
-    parts = batch.split(unit, values)
+    parts = batch.split(unit, values, batch.rows[unit])
     assert [len(part) for part in parts] == batch.counts[unit]
     assert np.array_equal(np.concatenate(parts), values)
 
@@ -108,7 +108,7 @@ def test_batches_without_words() -> None:
         assert len(batch.rows["token"]) == 0
         assert len(batch.rows["text"]) == len(docs)
         assert batch.pairs.shape == (0, 2)
-        assert [len(part) for part in batch.split("token", np.zeros(0))] == [0] * len(docs)
+        assert [len(part) for part in batch.split("token", np.zeros(0), batch.rows["token"])] == [0] * len(docs)
 
 
 def test_moving_keeps_everything(docs: list[Doc]) -> None:

@@ -6,8 +6,8 @@ FILES = [file for dataset in DATASETS for file in dataset.files]
 
 
 def test_names_and_places_are_unique() -> None:
-    assert len({dataset.name for dataset in DATASETS}) == len(DATASETS) == 7
-    assert len({file.path for file in FILES}) == len({file.name for file in FILES}) == len(FILES) == 22
+    assert len({dataset.name for dataset in DATASETS}) == len(DATASETS) == 12
+    assert len({file.path for file in FILES}) == len({file.name for file in FILES}) == len(FILES) == 39
 
 
 def test_files_are_named_after_their_set() -> None:
@@ -33,7 +33,13 @@ def test_splits_of_the_entity_sets() -> None:
     assert splits("conll04") == splits("wnut17") == ["train", "dev", "test"]
 
 
+def test_domains_of_reviews() -> None:
+    names = [file.name.split("/")[1].split("-") for file in FILES if file.name.startswith("subjqa/")]
+    domains = ("electronics", "grocery", "restaurants", "tripadvisor")
+    assert names == [[domain, split] for domain in domains for split in ("train", "dev", "test")]
+
+
 def test_a_member_of_an_archive() -> None:
     archived = [file for file in FILES if file.member]
-    assert [file.name for file in archived] == ["conll2000/train", "conll2000/test"]
+    assert [file.name for file in archived] == ["conll2000/train", "conll2000/test", "squad1/dev"]
     assert all(isinstance(file, DataFile) and file.url.endswith(".zip") for file in archived)

@@ -18,6 +18,7 @@ class Toy:
     unit: Unit = "token"
     reads: Unit = "token"
     layer: Layer = 0
+    proposes: bool = False
     carries: tuple[type[Edge], ...] = ALL
     takes: tuple[type[Edge], ...] = ALL
 

@@ -38,14 +38,16 @@ TABLE: dict[tuple[str, str, str], dict[str | None, str]] = {
     ("pair", "token", "pair"): {None: "pair"},
     ("pair", "token", "text"): {},
     ("pair", "token", "token"): {},
-    ("passage", "span", "span"): {"gather": "span"},
-    ("passage", "token", "span"): {"gather": "span"},
+    ("text", "token", "span"): {"broadcast": "token"},
+    ("text", "span", "span"): {"broadcast": "span"},
+    ("span", "token", "span"): {None: "span"},
     ("span", "token", "token"): {},
+    ("span", "token", "text"): {},
 }
 
 
 @pytest.mark.parametrize(("carried", "reads", "unit"), TABLE)
-@pytest.mark.parametrize("convert", [None, *POOLS, "broadcast", "gather"])
+@pytest.mark.parametrize("convert", [None, *POOLS, "broadcast"])
 def test_a_conversion_fits_where_the_table_says_so(
     carried: Unit, reads: Unit, unit: Unit, convert: str | None, toy: Make
 ) -> None:
@@ -59,6 +61,14 @@ def test_a_conversion_fits_where_the_table_says_so(
         assert problem is not None
         offer = problem.split("what fits: ")[1]
         assert offer == (" or ".join(f"convert={how!r}" for how in fits) or "nothing, such an edge cannot be made")
+
+
+def test_nothing_arrives_at_rows_that_a_task_has_yet_to_make(toy: Make) -> None:
+    for up, edge in (("text", Labels(convert="broadcast")), ("token", Labels()), ("token", Labels(convert="max"))):
+        problem = misfit(edge, toy("up", up), toy("down", "span", proposes=True))
+        assert (problem is None) == (edge.convert != "max")
+    assert misfit(Labels(), toy("up", "span"), toy("down", "span", proposes=True)) is not None
+    assert arrival_unit(Labels(convert="broadcast"), toy("up", "text"), toy("down", "span", proposes=True)) == "token"
 
 
 def test_hidden_states_are_of_the_unit_of_the_recurrent_layer(toy: Make) -> None:
@@ -83,7 +93,9 @@ def test_segments_divide_rows_of_one_unit(up: Unit, down: Unit, toy: Make) -> No
         ("pair", "token", "pair", True),
         ("pair", "token", "text", False),
         ("pair", "token", "token", False),
-        ("passage", "token", "token", False),
+        ("text", "token", "span", True),
+        ("span", "token", "span", True),
+        ("span", "token", "token", False),
     ],
 )
 def test_candidates_are_rows_of_the_task_or_above_them(

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from cascade.nn.conversions import Broadcast, Comparison, Pool, conversion
+from cascade.nn.conversions import Broadcast, Comparison, Pool, SpanPool, conversion
 from cascade.nn.layout import Layout
 from cascade.nn.rows import Rows
 
 TEXTS = [[0, 1, 2], [], [3, 4], [5], []]
 PAIRS = [(0, 2), (1, 3)]
+NO_SPANS = torch.zeros(0, 2, dtype=torch.long)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def layout() -> Layout:
 
     tokens = rows([i for i, text in enumerate(TEXTS) for _ in text], len(TEXTS))
     units = {"token": tokens, "text": rows([0, 1, 0, 1, 2], 3), "pair": rows([0, 1], 3)}
-    return Layout(units, torch.tensor(PAIRS))  # type: ignore[arg-type]
+    return Layout(units, torch.tensor(PAIRS), NO_SPANS)  # type: ignore[arg-type]
 
 
 def attend(pool: Pool) -> Callable[[Tensor], Tensor]:
@@ -88,5 +89,28 @@ def test_a_text_is_broadcast_to_its_tokens(layout: Layout) -> None:
 def test_a_batch_without_any_token(how: str) -> None:
     none = Rows(parent=torch.zeros(0, dtype=torch.long), alive=torch.zeros(0, dtype=torch.bool), size=2)
     both = Rows(parent=torch.tensor([0, 1]), alive=torch.ones(2, dtype=torch.bool), size=2)
-    layout = Layout({"token": none, "text": both}, torch.zeros(0, 2, dtype=torch.long))
+    layout = Layout({"token": none, "text": both}, NO_SPANS, NO_SPANS)
     assert torch.equal(Pool(how, 4)(torch.zeros(0, 4), layout), torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("how", ["max", "mean", "first", "attention"])
+def test_spans_are_pooled_one_by_one_even_where_they_overlap(how: str, states: Tensor, layout: Layout) -> None:
+    module = conversion("span", how, 4)
+    assert isinstance(module, SpanPool)
+    spans = [(0, 2), (0, 0), (1, 2), (5, 5)]
+    pooled = module(states, layout.propose(torch.tensor(spans)))
+    for (first, last), found in zip(spans, pooled, strict=True):
+        one = Rows(
+            parent=torch.zeros(last - first + 1, dtype=torch.long), alive=torch.ones(1, dtype=torch.bool), size=1
+        )
+        torch.testing.assert_close(found, Pool.pool(module, states[first : last + 1], one)[0])
+    pooled.sum().backward()
+    assert states.grad is not None
+    assert states.grad.isfinite().all()
+    assert module(states, layout).shape == (0, 4)
+
+
+def test_a_text_is_broadcast_to_its_spans(layout: Layout) -> None:
+    texts = torch.arange(10.0).view(5, 2)
+    spans = layout.propose(torch.tensor([[0, 2], [1, 1], [5, 5]]))
+    assert conversion("span", "broadcast", 2)(texts, spans).tolist() == texts[[0, 0, 3]].tolist()

@@ -24,8 +24,10 @@ def layout_of(texts: list[int], tokens: list[int]) -> Layout:
         "token": rows_of(tokens),
         "text": rows_of(texts),
         "pair": rows_of([int(n == 2) for n in texts]),
+        "span": rows_of([0] * len(tokens)),
     }
-    return Layout(units, torch.tensor([(i, i + 1) for i in first], dtype=torch.long).view(-1, 2))
+    pairs = torch.tensor([(i, i + 1) for i in first], dtype=torch.long).view(-1, 2)
+    return Layout(units, pairs, torch.zeros(0, 2, dtype=torch.long))
 
 
 @st.composite
@@ -99,3 +101,51 @@ def test_two_paths_meet_in_the_rows_that_both_have_left() -> None:
         assert met.rows["token"].alive.tolist() == [False, True, False]
         assert met.scores("text").tolist() == [3, 3, 3], "the scores of a count once, whichever way they came"
     assert torch.equal(left.meet(start).rows["text"].alive, left.rows["text"].alive)
+
+
+SPANS = torch.tensor([[0, 1], [1, 1], [3, 5], [6, 6]])
+
+
+def spanned() -> Layout:
+    """Two Docs of two texts and one; spans in the first, the second and the last text."""
+    return layout_of([2, 1], [3, 3, 1]).propose(SPANS)
+
+
+def test_spans_belong_to_the_texts_of_their_tokens() -> None:
+    layout = spanned()
+    assert layout.rows["span"].parent.tolist() == [0, 0, 1, 2]
+    assert layout.rows["span"].size == 3
+    assert layout.places.tolist() == [[0, 0, 1], [0, 1, 1], [1, 0, 2], [0, 0, 0]]
+    none = layout_of([1, 1], [2, 0]).propose(SPANS[:0])
+    assert none.places.shape == (0, 3)
+    assert none.prune("read", "span", torch.zeros(0), 2).scores("span").shape == (0,)
+
+
+def test_spans_die_with_their_text_and_by_themselves() -> None:
+    layout = spanned().prune("retrieve", "text", torch.tensor([1.0, 2.0, 3.0]), 1)
+    assert layout.rows["span"].alive.tolist() == [False, False, True, True]
+    pruned = spanned().prune("read", "span", torch.tensor([1.0, 4.0, 0.0, 2.0]), 1)
+    assert pruned.rows["span"].alive.tolist() == [False, True, True, True]
+    assert pruned.rows["text"].alive.all()
+    assert pruned.rows["token"].alive.all()
+
+
+def test_a_span_has_the_scores_of_its_text_too() -> None:
+    texts, spans = torch.tensor([10.0, 20.0, 30.0]), torch.arange(4.0)
+    layout = spanned().prune("retrieve", "text", texts, 2).prune("read", "span", spans, 4)
+    assert layout.scores("span").tolist() == [10, 11, 22, 33]
+    assert layout.scores("text").tolist() == [10, 20, 30]
+
+
+def test_spans_meet_what_another_path_has_pruned() -> None:
+    scores = torch.tensor([1.0, 2.0, 3.0])
+    start = layout_of([2, 1], [3, 3, 1])
+    proposed = start.propose(SPANS).prune("read", "span", torch.tensor([1.0, 2.0, 3.0, 4.0]), 1)
+    pruned = start.prune("retrieve", "text", scores, 1)
+    for met in (proposed.meet(pruned), pruned.meet(proposed)):
+        assert torch.equal(met.spans, SPANS)
+        assert met.rows["span"].alive.tolist() == [False, False, True, True]
+        assert met.scores("span").tolist() == [2, 3, 5, 7]
+        assert met.rows["text"].alive.tolist() == [False, True, True]
+    both = proposed.meet(start.propose(SPANS).prune("other", "span", torch.tensor([2.0, 1.0, 0.0, 0.0]), 1))
+    assert both.rows["span"].alive.tolist() == [False, False, True, True]

@@ -38,13 +38,26 @@ def rows_of(lengths: list[int]) -> Rows:
     return Rows(parent=parent, alive=torch.ones(len(parent), dtype=torch.bool), size=len(lengths))
 
 
+def plain_layout() -> Layout:
+    none = torch.zeros(0, 2, dtype=torch.long)
+    units: dict[Unit, Rows] = {"token": rows_of(LENGTHS), "text": rows_of([1, 2]), "span": rows_of([0] * TEXTS)}
+    return Layout(units, none, none)
+
+
 @pytest.fixture
 def layout() -> Layout:
-    return Layout({"token": rows_of(LENGTHS), "text": rows_of([1, 2])}, torch.zeros(0, 2, dtype=torch.long))
+    return plain_layout()
 
 
 def upstream(hidden: Tensor, soft: Tensor | None = None, **starts: Tensor) -> Upstream:
-    output = Output(rows=rows_of(LENGTHS), hidden=hidden, scores={}, decoder=Echo(1), candidates=torch.zeros(0))
+    output = Output(
+        rows=rows_of(LENGTHS),
+        hidden=hidden,
+        scores={},
+        decoder=Echo(1),
+        candidates=torch.zeros(0),
+        layout=plain_layout(),
+    )
     labels = Distributions(torch.zeros(0, 0) if soft is None else soft)
     return Upstream(output, lambda: labels, starts.__getitem__)
 
@@ -54,7 +67,17 @@ def link(up: str, edge: Edge, *, width: int = 4, classes: int = 2, arrives: Unit
 
 
 def node(*links: Link, layer: Layer = 1, unit: Unit = "token") -> NodeModule:
-    return NodeModule(layer, links, (4, 4, 4), reads="token", unit=unit, pool="mean", compare="signed", build=Echo)
+    return NodeModule(
+        layer,
+        links,
+        (4, 4, 4),
+        reads="token",
+        unit=unit,
+        pool="mean",
+        compare="signed",
+        proposes=False,
+        build=Echo,
+    )
 
 
 def run(module: NodeModule, layout: Layout, up: Mapping[str, Upstream] | None = None) -> Output:
@@ -191,4 +214,14 @@ def test_dropout_of_edges_and_shortcut_falls_in_training_only(layout: Layout) ->
 def test_widths_that_do_not_fit(links: list[Any], layer: Layer, widths: tuple[int, ...], named: str) -> None:
     made = [link(up, edge, arrives="text" if edge.convert else "token") for up, edge in links]
     with pytest.raises(GraphError, match=named):
-        NodeModule(layer, made, widths, reads="token", unit="text", pool="max", compare="signed", build=Echo)
+        NodeModule(
+            layer,
+            made,
+            widths,
+            reads="token",
+            unit="text",
+            pool="max",
+            compare="signed",
+            proposes=False,
+            build=Echo,
+        )

@@ -5,8 +5,8 @@ import io
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from html import escape
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cascade.errors import DataError
 from cascade.retrieval import Document, Documents, Offsets, Passage, source_text, split
-from cascade.retrieval.documents import File
+from cascade.retrieval.documents import Known, is_below
+from cascade.retrieval.walking import File
 from tests.retrieval.files import encrypted, pdf
 
 
@@ -88,8 +89,17 @@ def test_a_file_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hidden.text == "no"
 
 
+def known_of(*paths: Path) -> dict[str, Known]:
+    return {d.id: Known(fingerprint=d.fingerprint, place=d.place) for d in Documents(*paths)}
+
+
+def reasons(documents: Documents) -> dict[str, str]:
+    """What was skipped though it should have been read, by name."""
+    return {Path(entry.source).name: entry.reason for entry in documents.skipped if not entry.expected}
+
+
 def test_only_what_has_changed_is_read_again(folder: Path) -> None:
-    known = {document.id: document.fingerprint for document in Documents(folder)}
+    known = known_of(folder)
     stored(folder / "b.txt", "The ferry is red.")
     stored(folder / "d.jsonl", '{"text": "One."}\n{"id": "x:1", "text": "Two.", "year": 8}\n')
     stored(folder / "new.txt", "New.")
@@ -97,15 +107,65 @@ def test_only_what_has_changed_is_read_again(folder: Path) -> None:
     documents = Documents(folder, known=known)
     assert [document.id for document in documents] == ["b.txt", "d.jsonl:x:1", "new.txt"]
     assert documents.unchanged == {"c.pdf", "d.jsonl:1", "a/page.html", "a/z.MD"}
+    assert documents.gone() == ["e.csv:q"]
 
 
 def test_files_that_have_not_changed_are_not_parsed(tmp_path: Path) -> None:
-    path = stored(tmp_path / "a.pdf", encrypted(pdf(["x"]), "secret"))
-    with pytest.raises(DataError, match="encrypted"):
-        list(Documents(path))
-    documents = Documents(path, known={"a.pdf": sha256(path.read_bytes()).hexdigest()})
-    assert list(documents) == []
-    assert documents.unchanged == {"a.pdf"}
+    path = stored(tmp_path / "a.pdf", pdf(["x"]))
+    known = known_of(path)
+    assert known == known_of(tmp_path)
+    locked = Documents(stored(path, encrypted(pdf(["x"]), "secret")), known=known)
+    assert list(locked) == [] and "the PDF is encrypted" in reasons(locked)["a.pdf"]
+    assert (locked.unchanged, locked.gone()) == (set(), []), "it is still there"
+
+
+def test_what_is_gone(folder: Path) -> None:
+    known = {**known_of(folder), "ready": Known(fingerprint="1")}
+    (folder / "a" / "z.MD").unlink()
+    (folder / "c.pdf").unlink()
+    stored(folder / "b.txt", " \n")
+    stored(folder / "d.jsonl", '{"text": "One."}\n')
+
+    def gone(*paths: Path) -> list[str]:
+        documents = Documents(*paths, known=known)
+        list(documents)
+        return documents.gone()
+
+    assert gone(folder) == ["a/z.MD", "b.txt", "c.pdf", "d.jsonl:x:1"]
+    assert gone(folder / "a") == ["a/z.MD"]
+    assert gone(folder / "d.jsonl", folder / "e.csv") == ["d.jsonl:x:1"]
+
+
+def test_what_cannot_be_read_is_not_gone(folder: Path) -> None:
+    known = known_of(folder)
+    stored(folder / "b.txt", b"\xff")
+    stored(folder / "d.jsonl", "{}\n")
+    documents = Documents(folder, known=known)
+    assert list(documents) == documents.gone() == []
+    assert reasons(documents).keys() == {"b.txt", "d.jsonl"}
+
+
+def test_a_file_keeps_its_id_however_it_is_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = known_of(folder)
+    stored(folder / "a" / "z.MD", "changed")
+    monkeypatch.chdir(folder / "a")
+    for path in ("z.MD", ".", folder / "a", ".."):
+        documents = Documents(path, known=known)
+        assert [document.id for document in documents] == ["a/z.MD"]
+        assert documents.gone() == []
+
+
+def test_files_are_read_once(folder: Path) -> None:
+    assert list(Documents(folder, folder / "a", folder / "b.txt")) == list(Documents(folder))
+
+
+def test_a_folder_that_was_moved(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Its documents keep their ids and are read again, for the sake of their sources."""
+    known, new = known_of(folder), tmp_path_factory.mktemp("moved") / "new"
+    folder.rename(new)
+    documents = Documents(new, known=known)
+    assert {document.id for document in documents} == known.keys()
+    assert documents.gone() == []
 
 
 def test_documents_without_text_are_named(tmp_path: Path) -> None:
@@ -119,11 +179,6 @@ def test_documents_without_text_are_named(tmp_path: Path) -> None:
     assert {skipped.reason for skipped in documents.skipped} == {"has no text"}
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
-    documents = Documents(tmp_path)
-    assert list(documents) == documents.files == documents.skipped == []
-
-
 def test_file_by_file(folder: Path) -> None:
     documents = Documents(folder)
     assert documents.files[2] == File(path=folder / "d.jsonl", id="d.jsonl")
@@ -132,36 +187,53 @@ def test_file_by_file(folder: Path) -> None:
 
 def test_two_documents_of_one_id(tmp_path: Path) -> None:
     one, two = stored(tmp_path / "1" / "a.txt", "x"), stored(tmp_path / "2" / "a.txt", "y")
-    with pytest.raises(DataError, match=rf"{re.escape(str(two))}: has the id 'a.txt', as {re.escape(str(one))} has"):
-        list(Documents(one.parent, two.parent))
-    rows = stored(tmp_path / "r.jsonl", '{"text": "x", "id": 2}\n{"text": "y"}')
-    with pytest.raises(DataError, match=r"has the id 'r.jsonl:2'"):
-        list(Documents(rows))
+    documents = Documents(one.parent, two.parent)
+    assert [document.source for document in documents] == [str(one)]
+    (skipped,) = documents.skipped
+    assert str(skipped).startswith(f"{two}: has the id 'a.txt', as {one} has; rename one of them, or give the folder")
+    rows = Documents(stored(tmp_path / "r.jsonl", '{"text": "x", "id": 2}\n{"text": "y"}\n{"text": "z"}'))
+    assert [document.text for document in rows] == ["x", "z"]
+    assert "has the id 'r.jsonl:2'" in rows.skipped[0].reason
 
 
-def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none: there is no such file or folder"):
-        Documents(tmp_path / "none")
-    with pytest.raises(DataError, match=r"a\.docx: expected a file that ends with \.txt, .*; convert it"):
-        Documents(stored(tmp_path / "a.docx", "x"))
-    path = stored(tmp_path / "a.txt", "x")
-    documents = Documents(path)
-    path.unlink()
-    with pytest.raises(DataError, match="there is no such file"):
-        list(documents)
-    stored(path, "café".encode("latin1"))
-    with pytest.raises(DataError, match=r"a\.txt:1: expected UTF-8, got byte 0xe9 at position 3"):
-        list(documents)
+def test_two_files_of_one_id_one_of_them_known(tmp_path: Path) -> None:
+    one, two = stored(tmp_path / "1" / "a.txt", "x"), stored(tmp_path / "2" / "a.txt", "y")
+    for place in (str(one), None):
+        documents = Documents(two, known={"a.txt": Known(fingerprint="1", place=place)})
+        assert list(documents) == documents.gone() == []
+        first = str(one) if place else "a document that was read from no file"
+        assert f"has the id 'a.txt', as {first} has in the index" in documents.skipped[0].reason
+    both = Documents(tmp_path, known=known_of(one))
+    assert [document.id for document in both] == ["2/a.txt"]
+    one.unlink()
+    moved = Documents(two, known={"a.txt": Known(fingerprint="1", place=str(one))})
+    assert [document.id for document in moved] == ["a.txt"], "nothing is lost: the other file is gone"
 
 
-def test_no_files_in_a_folder(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.txt")
-    (tmp_path / "nowhere.txt").symlink_to(tmp_path / "gone")
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).touch()
-    documents = Documents(tmp_path)
-    assert list(documents) == []
-    reasons = sorted(skipped.reason for skipped in documents.skipped)
-    assert reasons == ["has a name that cannot be printed", "is no file", "is no file"]
+def test_one_unreadable_file_does_not_stop_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(folder / "a" / "bad.txt", "café".encode("latin1"))
+    stored(folder / "d.jsonl", '{"text": "One."}\n{"text": 2}\n{"text": "Three."}\n')
+    stored(folder / "lock.pdf", encrypted(pdf(["x"]), "secret"))
+    documents = Documents(folder)
+    (folder / "e.csv").unlink()
+    found = [document.id for document in documents]
+    assert found == ["b.txt", "c.pdf", "d.jsonl:1", "a/page.html", "a/z.MD"]
+    expected = {
+        "bad.txt": "line 1: expected UTF-8, got byte 0xe9 at position 3",
+        "d.jsonl": "line 2: expected a string as 'text', got a number; mend the line; what stands before was read",
+        "e.csv": "there is no such file; check the path",
+        "lock.pdf": "the PDF is encrypted; save it without a password",
+    }
+    said = reasons(documents)
+    assert said.keys() == expected.keys()
+    assert all(said[name].startswith(reason) for name, reason in expected.items())
+
+
+def test_without_pypdf(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    documents = Documents(folder)
+    assert "c.pdf" not in [document.id for document in documents]
+    assert "pip install 'cascade-nlp[documents]'" in reasons(documents)["c.pdf"]
 
 
 @pytest.mark.parametrize("source", ["gone.txt", "gone.jsonl:1", "nothing", "d.jsonl:9", "photo.jpg", ""])
@@ -175,6 +247,12 @@ def test_colons_in_paths_and_ids(tmp_path: Path) -> None:
     path = stored(tmp_path / "a.csv:b" / "c.csv", "id,text\nx.txt:y,Text.\n")
     (document,) = Documents(path)
     assert source_text(document.source) == "Text."
+
+
+def test_below() -> None:
+    assert all(is_below(place, "/a/b") for place in ("/a/b", "/a/b/c.txt", "/a/b:7"))
+    assert not any(is_below(place, "/a/b") for place in ("/a/bc", "/a", "/a/b.txt", "/c/a/b"))
+    assert is_below("/a", "/")
 
 
 def test_a_document_of_a_text() -> None:

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from cascade.docs import Passage
-from cascade.errors import ConfigError, StoreError
+from cascade.errors import ConfigError, DataError, ModelError, StoreError
 from cascade.retrieval.analysis import Analysis
-from cascade.retrieval.fusion import reciprocal_rank_fusion
+from cascade.retrieval.documents import source_text
+from cascade.retrieval.fusion import convex_combination
 from cascade.retrieval.hits import Hit
 from cascade.retrieval.index import Index
 from cascade.retrieval.locking import only_writer
 from cascade.retrieval.memory import MemoryRetriever
+from cascade.retrieval.splitting import Splitting
 from tests.retrieval.made import ANIMALS, WordCounts, document, documents, passage
 
 
@@ -78,7 +80,9 @@ def test_by_meaning_as_by_brute_force(index: Index) -> None:
 def test_by_both(index: Index) -> None:
     query = "a dog in the garden"
     lexical, dense, hits = (index.search(query, mode=mode) for mode in ("lexical", "dense", None))  # type: ignore[arg-type]
-    assert [(hit.id, hit.score) for hit in hits] == reciprocal_rank_fusion([ids(lexical), ids(dense)])
+    scores = [{hit.id: hit.score for hit in found} for found in (lexical, dense)]
+    joined = convex_combination(scores, weights=[1 - 0.7, 0.7], floors=[0.0, -1.0])
+    assert [(hit.id, hit.score) for hit in hits] == joined
     places = [
         {"lexical": lexical, "dense": dense}[name][place.rank - 1] for h in hits for name, place in h.stages.items()
     ]
@@ -171,7 +175,7 @@ def test_deletion(index: Index) -> None:
 
 
 def test_compaction_comes_by_itself_and_clears_the_disk(tmp_path: Path) -> None:
-    index = Index.build(tmp_path / "i", [document(f"d{n}", [f"boat secret{n}word"]) for n in range(10)])
+    index = Index.build(tmp_path / "i", [document(f"d{n}", [f"boat secret{n}word"]) for n in range(10)], encoder=None)
     index.delete(["d0"])
     index.delete(["d1"])
     assert index.info()["deleted"] == 2, "a fifth is not more than a fifth"
@@ -254,7 +258,7 @@ def test_encoders_must_fit(folder: Path, tmp_path: Path) -> None:
         assert index.verify() == []
     with Index.open(folder, encoder=WordCounts(width=7)) as index, pytest.raises(StoreError, match=r"\[1, 32\]"):
         index.search("heron")
-    Index.build(tmp_path / "words").close()
+    Index.build(tmp_path / "words", encoder=None).close()
     with pytest.raises(StoreError, match="without an encoder"):
         Index.open(tmp_path / "words", encoder=WordCounts())
     with Index.open(tmp_path / "words") as index, pytest.raises(StoreError, match="without an encoder"):
@@ -265,7 +269,7 @@ def test_encoders_must_fit(folder: Path, tmp_path: Path) -> None:
 
 def test_settings_stay(tmp_path: Path) -> None:
     analysis = Analysis(stemmer=None, stop_words="english")
-    Index.build(tmp_path / "i", [document("d", ["the boats"])], analysis=analysis).close()
+    Index.build(tmp_path / "i", [document("d", ["the boats"])], encoder=None, analysis=analysis).close()
     with Index.open(tmp_path / "i") as index:
         assert index.search("the boat") == []
         assert ids(index.search("boats")) == ["d#0"]
@@ -283,7 +287,7 @@ def test_places_that_are_taken(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="holds no index"):
         Index.open(tmp_path / "full")
     (folder / "manifest.json").unlink()  # as a build leaves it that is killed at once
-    Index.build(folder).close()
+    Index.build(folder, encoder=None).close()
 
 
 def test_wrong_passages(index: Index) -> None:
@@ -291,6 +295,9 @@ def test_wrong_passages(index: Index) -> None:
         index.add([("dogs", "9", [passage("cats#0", "")])])
     with pytest.raises(StoreError, match="half of a character"):
         index.add([document("x", ["\ud83d"])])
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(StoreError, match="x#0: expected a finite number as 'year', got"):
+            index.add([document("x", ["boat"], year=number)])
     with pytest.raises(StoreError, match="an id of its own"):
         index.add([("x", "9", [passage("x#0", "boat"), passage("x#0", "cart")])])
     assert (index.verify(), index.search("boat", mode="lexical"), len(index)) == ([], [], 6)
@@ -348,3 +355,157 @@ def test_damage_after_opening_is_found(folder: Path, index: Index) -> None:
     found = index.verify()
     assert any("idx is damaged" in problem for problem in found)
     assert any("vectors.faiss is damaged" in problem for problem in found)
+
+
+def loader(name: str, layer: int | None) -> WordCounts:
+    if name != "counts":
+        raise ModelError(f"there is no model {name}")
+    return WordCounts(8, fingerprint=f"{name}/{layer}")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.txt").write_text("The ferry is blue. It sails at nine.")
+    (folder / "sub" / "b.md").write_text("A heron waits.")
+    (folder / "r.jsonl").write_text('{"text": "One boat."}\n{"text": "Two carts.", "year": 7}\n')
+    return folder
+
+
+def test_an_index_of_a_folder(files: Path, tmp_path: Path) -> None:
+    with Index.build(tmp_path / "i", documents=files, encoder=None) as index:
+        assert list(index.documents()) == ["a.txt", "r.jsonl:1", "r.jsonl:2", "sub/b.md"]
+        (hit,) = index.search("Where are carts?", where={"year": 7})
+        assert hit.passage.source == f"{files / 'r.jsonl'}:2"
+        assert (index.changes.added, index.changes.skipped) == (4, ())
+        assert index.named(files / "r.jsonl") == ["r.jsonl:1", "r.jsonl:2"]
+    paths = (str(path) for path in (files / "a.txt", files / "sub"))
+    with Index.build(tmp_path / "j", paths, encoder=None, splitting=Splitting(words=4)) as index:
+        assert [p.text for p in index.passages("a.txt")] == ["The ferry is blue.", "It sails at nine."]
+        assert list(index.documents()) == ["a.txt", "b.md"]
+
+
+def test_adding_a_changed_folder_touches_what_changed(files: Path, tmp_path: Path) -> None:
+    with Index.build(tmp_path / "i", files, encoder=WordCounts()) as index:
+        encoder = index.encoder
+        assert isinstance(encoder, WordCounts)
+        index.add([document("ready", ["A quiet whippet."])])
+        encoder.encoded.clear()
+        (files / "a.txt").write_text("The ferry is red.")
+        (files / "sub" / "b.md").unlink()
+        (files / "r.jsonl").write_text('{"text": "One boat."}\n')
+        (files / "new.txt").write_text("A carp.")
+        changes = index.add(files)
+        assert (changes.added, changes.replaced, changes.unchanged) == (1, 1, 1)
+        assert changes.removed == ("r.jsonl:2", "sub/b.md")
+        assert sorted(encoder.encoded) == ["A carp.", "The ferry is red."]
+        assert list(index.documents()) == ["a.txt", "new.txt", "r.jsonl:1", "ready"]
+        assert index.search("heron carts blue", mode="lexical") == []
+        assert index.verify() == []
+        unchanged = index.add([files, files / "a.txt"])
+        assert (unchanged.added, unchanged.replaced, unchanged.unchanged, unchanged.removed) == (0, 0, 3, ())
+
+
+def test_what_cannot_be_read_stays_as_it_was(files: Path, tmp_path: Path) -> None:
+    with Index.build(tmp_path / "i", files, encoder=None) as index:
+        (files / "a.txt").write_bytes(b"\xff\xfe")
+        changes = index.add(files)
+        assert [Path(entry.source).name for entry in changes.problems] == ["a.txt"]
+        assert ids(index.search("ferry")) == ["a.txt#0"]
+        (files / "a.txt").write_text("")
+        assert index.add(files).removed == ("a.txt",)
+        assert index.search("ferry") == []
+
+
+def test_files_of_one_id_do_not_replace_each_other(files: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.txt").write_text("A ferry of another line.")
+    with Index.build(tmp_path / "i", files, encoder=None) as index:
+        changes = index.add(other)
+        assert changes.problems[0].reason.startswith("has the id 'a.txt', as ")
+        assert [hit.passage.source for hit in index.search("ferry")] == [str(files / "a.txt")]
+        index.add(tmp_path)
+        assert {hit.passage.document for hit in index.search("ferry")} == {"a.txt", "other/a.txt"}
+
+
+def test_a_folder_that_was_moved_is_the_same(files: Path, tmp_path: Path) -> None:
+    with Index.build(tmp_path / "i", files, encoder=None) as index:
+        files.rename(tmp_path / "new")
+        assert index.add(tmp_path / "new").replaced == 4
+        assert [hit.passage.source for hit in index.search("heron")] == [str(tmp_path / "new" / "sub" / "b.md")]
+
+
+def test_a_source_that_was_deleted(files: Path, tmp_path: Path) -> None:
+    """What is in the index is still found, and the next addition removes it."""
+    with Index.build(tmp_path / "i", files, encoder=None) as index:
+        (files / "a.txt").unlink()
+        (hit,) = index.search("ferry")
+        assert hit.passage.text.startswith("The ferry")
+        with pytest.raises(DataError, match="there is no such file"):
+            source_text(hit.passage.source)
+        with pytest.raises(DataError, match="there is no such file"):
+            index.add(files / "a.txt")
+        assert ids(index.search("ferry")) == ["a.txt#0"]
+        index.add(files)
+        assert index.search("ferry") == []
+
+
+def test_a_folder_that_looks_empty_loses_nothing(files: Path, tmp_path: Path) -> None:
+    with Index.build(tmp_path / "i", files, encoder=None) as index:
+        files.rename(tmp_path / "elsewhere")
+        files.mkdir()
+        with pytest.raises(DataError, match="expected files that end with"):
+            index.add(files)
+        assert len(index.documents()) == 4
+
+
+def test_nothing_is_built_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "blank.html").write_text("<p></p>")
+    for paths in (tmp_path / "docs", tmp_path / "none"):
+        with pytest.raises(DataError):
+            Index.build(tmp_path / "i", paths, encoder=None)
+        assert not (tmp_path / "i").exists()
+    with pytest.raises(ModelError, match="no model nix"):
+        Index.build(tmp_path / "i", encoder="nix", loader=loader)
+    assert not (tmp_path / "i").exists()
+
+
+def test_what_is_skipped_is_warned_of(files: Path, tmp_path: Path) -> None:
+    (files / "bad.txt").write_bytes(b"\xff")
+    (files / ".hidden").touch()
+    with pytest.warns(
+        UserWarning, match=r"skipped 1 documents or files, the first: .*bad\.txt: line 1: expected UTF-8"
+    ):
+        Index.build(tmp_path / "i", files, encoder=None).close()
+
+
+def test_the_encoder_is_remembered(files: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "i"
+    Index.build(folder, files, encoder="counts", layer=2, loader=loader).close()
+    with Index.open(folder, loader=loader) as index:
+        assert index.encoder is not None and index.encoder.fingerprint == "counts/2"
+        assert {stage for hit in index.search("a ferry") for stage in hit.stages} == {"lexical", "dense"}
+        assert [index.info()[name] for name in ("encoder_name", "encoder_layer")] == ["counts", 2]
+    with Index.open(folder, encoder=None) as index:
+        assert index.encoder is None
+    with Index.open(folder, encoder="counts", loader=loader) as index:
+        assert index.encoder is not None
+    with pytest.raises(StoreError, match="built with the encoder counts/2 and cannot be searched with word-counts"):
+        Index.open(folder, loader=lambda name, layer: WordCounts())
+    with pytest.raises(StoreError, match="built with the encoder counts, which cannot be loaded: there is no model x"):
+        Index.open(folder, loader=lambda name, layer: loader("x", layer))
+
+
+def test_compaction_without_the_encoder_clears_vectors_too(tmp_path: Path) -> None:
+    kinds = [document(f"d{number}", [f"boat number {number}"]) for number in range(50)]
+    with Index.build(tmp_path / "i", kinds, encoder=WordCounts(), vectors="hnsw") as index:
+        index.compact()
+        size = (index.folder / "vectors.faiss").stat().st_size
+    with Index.open(tmp_path / "i", encoder=None) as index:
+        index.delete([f"d{number}" for number in range(40)])
+        assert (index.folder / "vectors.faiss").stat().st_size < size / 2
+    with Index.open(tmp_path / "i", encoder=WordCounts()) as index:
+        assert len(index.search("boat", 50, mode="dense")) == 10

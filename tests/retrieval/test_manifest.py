@@ -10,8 +10,16 @@ import pytest
 from cascade.errors import StoreError
 from cascade.retrieval.analysis import Analysis
 from cascade.retrieval.manifest import FILE, FORMAT, Manifest, replace
+from cascade.retrieval.splitting import Splitting
 
-MANIFEST = Manifest(analysis=Analysis(stemmer="english"), encoder="mini", kind="sq8")
+MANIFEST = Manifest(
+    analysis=Analysis(stemmer="english"),
+    splitting=Splitting(words=80, overlap=2, lang="de"),
+    encoder="mini/2-abc",
+    encoder_name="mini",
+    encoder_layer=2,
+    kind="sq8",
+)
 
 
 def test_comes_back(tmp_path: Path) -> None:

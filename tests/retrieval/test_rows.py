@@ -15,7 +15,7 @@ from cascade.retrieval.rows import Row, read_csv, read_jsonl
 
 characters = st.characters(exclude_categories=["Cs"])
 strings = st.text(characters | st.sampled_from('",\r\n;\ufeff🎾'), max_size=12)
-scalars = strings | st.integers() | st.booleans() | st.floats(allow_nan=False)
+scalars = strings | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,10 @@ def test_empty_files_have_no_rows(path: Path, read: Callable[[Path], Iterator[Ro
         ('\n{"body": "a"}', ":2: expected a string as 'text', got nothing"),
         ('{"text": 5}', ":1: expected a string as 'text', got a number"),
         ('{"text": "a", "id": [1]}', ":1: expected a string or a number as 'id', got a list"),
+        ('{"text": "a"}\n{"text": "b", "year": NaN}', ":2: expected a finite number as 'year', got nan; mend it"),
+        ('{"text": "a", "id": -Infinity}', ":1: expected a finite number as 'id', got -inf"),
+        ('{"text": "a", "year": 1e999}', ":1: expected a finite number as 'year', got inf"),
+        ("[" * 100_000, ":1: expected a JSON object, got .*recursion"),
         ('{"text": "\\ud83c"}', ":1: expected a JSON object, got .*surrogates not allowed"),
         (b'{"text": "a"}\n{"text": "\xe9"}', ":2: expected UTF-8, got byte 0xe9 at position 24; .*iconv"),
     ],

@@ -45,6 +45,12 @@ def test_passages_come_back(store: Store) -> None:
     assert store.problems() == []
 
 
+def test_documents_know_their_places(store: Store) -> None:
+    put(store, "a")
+    store.write([Entry(id="b", fingerprint="2", passages={}, vectors={}, place="/x/b.txt")])
+    assert store.known() == [("a", "1", None), ("b", "2", "/x/b.txt")]
+
+
 def test_many_rows(store: Store) -> None:
     rows = put(store, "a", *(passage(f"a#{number}", "x") for number in range(2500)))
     assert list(dict(store.all_passages())) == list(rows)

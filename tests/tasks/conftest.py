@@ -84,7 +84,7 @@ def perfect() -> Callable[..., Results]:
         output, task = model(batch, [task.name])[task.name], model.task(task.name)
         gold, _ = task.gold(batch.targets[task.name])
         decoded = task.decode(replace(output, scores={"hidden": output.hidden, "logits": logits(gold)}))
-        parts = {name: batch.split(task.unit, values) for name, values in decoded.items()}
+        parts = {name: batch.split(task.unit, values, output.rows) for name, values in decoded.items()}
         copies = [bare_copy(doc) for doc in docs]
         results = [task.annotate(doc, {name: p[i] for name, p in parts.items()}) for i, doc in enumerate(copies)]
         return copies, results

@@ -26,6 +26,7 @@ from cascade.tasks import (
     Tagging,
     TextClassification,
 )
+from tests.layouts import layout_of
 
 
 class Colours(Classification):
@@ -57,7 +58,14 @@ def output_of(logits: Tensor, alive: list[bool] | None = None) -> Output:
         size=1,
     )
     decoder = Classifier(2, hidden=2, classes=3)
-    return Output(rows=rows, hidden=logits, scores={"logits": logits}, decoder=decoder, candidates=logits[:, 0])
+    return Output(
+        rows=rows,
+        hidden=logits,
+        scores={"logits": logits},
+        decoder=decoder,
+        candidates=logits[:, 0],
+        layout=layout_of(rows),
+    )
 
 
 def test_numbers_of_labels() -> None:
@@ -180,7 +188,7 @@ def test_the_classifier_is_one_hidden_layer() -> None:
         lambda task: task.starts(None),
         lambda task: task.gold_starts({}),
         lambda task: task.keep(None),
-        lambda task: task.gold_rows({}),
+        lambda task: task.gold_rows(None, {}),
     ],
 )
 def test_what_a_task_does_not_carry_it_does_not_have(ask: Callable[[Any], Any]) -> None:

@@ -16,6 +16,7 @@ from cascade.nn.decoders.chain import CrfTagger
 from cascade.nn.rows import MISSING, Rows
 from cascade.nn.structs.iobes import Iobes
 from cascade.tasks import Entities
+from tests.layouts import layout_of
 
 Triple = tuple[int, int, str]
 TEXT = "Ada Lovelace met Babbage in London"
@@ -112,7 +113,14 @@ def test_masked_tokens_may_have_any_legal_tag(nlp: Language, masked: list[Triple
     torch.nn.init.normal_(decoder.chain.transitions)
     rows = Rows(parent=torch.zeros(4, dtype=torch.long), alive=torch.ones(4, dtype=torch.bool), size=1)
     scores = decoder(states, rows)
-    output = Output(rows=rows, hidden=states, scores=scores, decoder=decoder, candidates=torch.zeros(4))
+    output = Output(
+        rows=rows,
+        hidden=states,
+        scores=scores,
+        decoder=decoder,
+        candidates=torch.zeros(4),
+        layout=layout_of(rows),
+    )
     gold = task.targets(doc)["label"]
     assert task.loss(output, {"label": torch.from_numpy(gold)}).item() == pytest.approx(
         -log_likelihood(scores["logits"], decoder.chain.transitions, task.vocabulary, gold.tolist())

@@ -21,6 +21,7 @@ from cascade.nn.decoders.base import Output
 from cascade.nn.rows import MISSING, Rows
 from cascade.nn.structs.trees import are_projective, is_tree
 from cascade.tasks import Parsing, Sentences
+from tests.layouts import layout_of
 
 decoders = pytest.mark.parametrize("decoder", ["biaffine", "selection"])
 
@@ -96,7 +97,14 @@ class Fixed(ArcDecoder):
 def scored(rows: Rows, table: Tensor, logits: Tensor) -> Output:
     """What a decoder would give; `table` holds scores of arcs, [groups, longest, 1 + longest]."""
     masked = rows.flatten(table).masked_fill(~possible(rows), LOWEST)
-    return Output(rows=rows, hidden=logits, scores={"arcs": masked}, decoder=Fixed(logits), candidates=logits[:, 0])
+    return Output(
+        rows=rows,
+        hidden=logits,
+        scores={"arcs": masked},
+        decoder=Fixed(logits),
+        candidates=logits[:, 0],
+        layout=layout_of(rows),
+    )
 
 
 @pytest.mark.parametrize("vocab", [Vocab(), None], ids=["bare", "english"])

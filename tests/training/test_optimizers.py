@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from cascade.model import CascadeModel
 from cascade.training.curves import Inverse
@@ -37,13 +40,25 @@ def test_whose_factor_counts(model: CascadeModel, sweep: str | None, expected: d
     assert found == pytest.approx({name: 0.25 * factor for name, factor in expected.items()})
 
 
+def decayed(parameters: list[Tensor], share: float) -> list[dict[str, Any]]:
+    """Every parameter as a group of its own; those of one dimension do not decay."""
+    return [{"params": [p], "weight_decay": share if p.dim() > 1 else 0.0} for p in parameters]
+
+
+def test_only_matrices_decay(model: CascadeModel) -> None:
+    groups = Adam(weight_decay=0.1).build(model).param_groups
+    assert sorted(id(p) for g in groups for p in g["params"]) == sorted(id(p) for p in model.parameters())
+    assert list(dict.fromkeys(g["name"] for g in groups)) == ["encoder", "tags", "sents"]
+    assert {(g["weight_decay"], p.dim() > 1) for g in groups for p in g["params"]} == {(0.1, True), (0.0, False)}
+
+
 @pytest.mark.parametrize(
     ("spec", "oracle"),
     [
         (SGD(rate=0.1, momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
         (
             Adam(rate=0.1, betas=(0.8, 0.9), weight_decay=0.01),
-            lambda p: torch.optim.AdamW(p, lr=0.1, betas=(0.8, 0.9), weight_decay=0.01, foreach=False),
+            lambda p: torch.optim.AdamW(decayed(p, 0.01), lr=0.1, betas=(0.8, 0.9), foreach=False),
         ),
     ],
 )

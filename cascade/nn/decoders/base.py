@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
+from cascade.nn.layout import Layout
 from cascade.nn.rows import Rows
 
 
@@ -22,6 +23,7 @@ class Output:
             says otherwise.
         decoder: The module that made them; losses and decoding may use its parameters (a CRF's transitions).
         candidates: Scores that `Candidates` edges brought, per row; zero without one. Shape: [rows].
+        layout: All rows of the batch, those alive marked, and the spans.
     """
 
     rows: Rows
@@ -29,6 +31,7 @@ class Output:
     scores: Mapping[str, Tensor]
     decoder: Decoder
     candidates: Tensor
+    layout: Layout
 
     def float(self) -> Output:
         """The same with its scores in single precision, as losses need them."""

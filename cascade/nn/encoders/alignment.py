@@ -16,6 +16,9 @@ from cascade.nn.encoders.base import Features
 
 Indices = NDArray[np.int64]
 
+QUESTION = 64
+"""Pieces of a question that are read with each passage, at most (Hu et al. 2019, section 4.2)."""
+
 
 def window_starts(pieces: int, *, room: int, stride: int) -> Indices:
     """Where the windows over a text begin; the last one ends where the text ends. Shape: [windows].
@@ -70,6 +73,7 @@ class WordPieces:
         self.tokenizer, self.padding = tokenizer, padding
         self.before, self.after = _special(tokenizer.encode(["a"], is_pretokenized=True))
         self.first, self.between, self.last = _special(tokenizer.encode(["a"], ["a"], is_pretokenized=True))
+        self.size = window
         self.room = window - len(self.before) - len(self.after)
         self.pair_room = window - len(self.first) - len(self.between) - len(self.last)
         self.stride = min(stride, self.room)
@@ -104,21 +108,75 @@ class WordPieces:
                 places = self._join(windows, encoding.ids, encodings[number + 1].ids, word, words[number + 1])
                 read.append(np.stack([*places, np.concatenate(words[number : number + 2])]))
             elif number - 1 not in joined:
-                read.append(np.stack([*self._cut(windows, encoding.ids, word), word]))
+                places = self._cut(windows, encoding.ids, word, before=self.before, after=self.after)
+                read.append(np.stack([*places, word]))
         window, place, token = np.concatenate(read, axis=1)
         parts = {**self._padded(windows), "window": window, "place": place, "token": token}
         return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
 
-    def _cut(self, windows: list[_Window], pieces: list[int], word: Indices) -> tuple[Indices, Indices]:
-        """Add the windows over a text; where its pieces are read."""
+    def asked(self, texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> Features:
+        """Cut a batch of passages into pieces, each read in windows that begin with the question about it.
+
+        Args:
+            texts: The passages; any may be empty. A word may have no piece.
+            questions: The question about each; of one of more than `QUESTION` pieces, the first of them are read.
+
+        Returns:
+            As `features`; the tokens of the questions are counted behind those of all texts, and have no piece in
+            `window`, `place` and `token`.
+        """
+        different = {id(question): list(question) for question in questions}
+        encodings = self.tokenizer.encode_batch(
+            [*map(list, texts), *different.values()], is_pretokenized=True, add_special_tokens=False
+        )
+        cut = dict(zip(different, encodings[len(texts) :], strict=True))
+        encodings = [*encodings[: len(texts)], *(cut[id(question)] for question in questions)]
+        firsts = np.cumsum([0, *map(len, texts), *map(len, questions)])
+        words = [np.array(e.word_ids, dtype=np.int64) + i for e, i in zip(encodings, firsts, strict=False)]
+        windows: list[_Window] = []
+        read = [np.zeros((3, 0), dtype=np.int64)]
+        for number in range(len(texts)):
+            asking = len(texts) + number
+            limit = min(QUESTION, self.pair_room // 2)
+            question, asked = encodings[asking].ids[:limit], words[asking][:limit]
+            before = [*self.first, *question, *self.between]
+            told = np.pad(asked + 1, (len(self.first), len(self.between)))
+            places = self._cut(windows, encodings[number].ids, words[number], before=before, told=told, after=self.last)
+            read.append(np.stack([*places, words[number]]))
+        window, place, token = np.concatenate(read, axis=1)
+        parts = {**self._padded(windows), "window": window, "place": place, "token": token}
+        return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
+
+    def _cut(
+        self,
+        windows: list[_Window],
+        pieces: list[int],
+        word: Indices,
+        *,
+        before: list[int],
+        after: list[int],
+        told: Indices | None = None,
+    ) -> tuple[Indices, Indices]:
+        """Add the windows over a text; where its pieces are read.
+
+        Args:
+            windows: The windows so far.
+            pieces: Of the text.
+            word: Token of each piece.
+            before: Pieces at the beginning of every window.
+            after: Pieces at its end.
+            told: Number of the token of each of the pieces `before`, where these are a first text.
+        """
         size, first = len(pieces), len(windows)
-        starts = window_starts(size, room=self.room, stride=self.stride)
+        room = self.size - len(before) - len(after)
+        starts = window_starts(size, room=room, stride=max(1, self.stride - (self.room - room)))
         best = best_windows(starts, size)
+        numbers_before = np.zeros(len(before), dtype=np.int64) if told is None else told
         for start in starts:
-            ids = [*self.before, *pieces[start : start + self.room], *self.after]
-            numbers = np.pad(word[start : start + self.room] + 1, (len(self.before), len(self.after)))
-            windows.append(_Window(ids, numbers, len(ids)))
-        return best + first, np.arange(size) - starts[best] + len(self.before)
+            ids = [*before, *pieces[start : start + room], *after]
+            numbers = np.concatenate([numbers_before, np.pad(word[start : start + room] + 1, (0, len(after)))])
+            windows.append(_Window(ids, numbers, len(ids) if told is None else len(before)))
+        return best + first, np.arange(size) - starts[best] + len(before)
 
     def _join(
         self, windows: list[_Window], left: list[int], right: list[int], left_word: Indices, right_word: Indices

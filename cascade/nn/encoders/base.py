@@ -106,6 +106,15 @@ class Encoder(nn.Module, ABC):
         """
         raise NotImplementedError
 
+    def asked(self, texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> Features:
+        """Turn words into indices for the view `asked`: every text in one window with the question about it.
+
+        Args:
+            texts: The passages of a batch; any may be empty.
+            questions: The question about each.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def embed(self, features: Features, rows: Rows) -> State:
         """Layer 0.
@@ -127,6 +136,14 @@ class Encoder(nn.Module, ABC):
             state: The batch so far.
             keep: Rows of `state.rows` that stay; whole texts at a time. Shape: [len(state.rows)], bool.
         """
+
+    def portions(self, state: State) -> list[State]:
+        """A batch in parts that are quicker one after another than all at once; as a whole by default.
+
+        Args:
+            state: The batch at layer 0.
+        """
+        return [state]
 
     def advance(self, state: State, layer: int) -> State:
         """Climb until a layer is reached; nothing happens when it has been reached before."""

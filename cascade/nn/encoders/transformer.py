@@ -102,6 +102,10 @@ class Transformer:
         )
 
 
+PORTION = 1500
+"""Word pieces, padding among them, that go through the blocks at a time on a CPU."""
+
+
 @dataclass(frozen=True)
 class Carry:
     """What the next block needs.
@@ -127,7 +131,7 @@ class TransformerEncoder(Encoder):
         parts: The transformer.
     """
 
-    views = ("apart", "together")
+    views = ("apart", "together", "asked")
     batch = 1500  # more would not stay in a CPU's cache from one block to the next
 
     def __init__(self, spec: Transformer, parts: Pretrained) -> None:
@@ -173,6 +177,10 @@ class TransformerEncoder(Encoder):
         """Cut the words of pairs into pieces; a pair that does not fit into one window is read apart."""
         return self._cased(self.pieces.features(texts, pairs), texts)
 
+    def asked(self, texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> Features:
+        """Cut passages and questions into pieces; see `WordPieces.asked`."""
+        return self._cased(self.pieces.asked(texts, questions), [*texts, *questions])
+
     def _cased(self, features: Features, texts: Sequence[Sequence[str]]) -> Features:
         return features if self.case is None else {**features, "case": word_cases(texts)[features["word"]]}
 
@@ -209,6 +217,25 @@ class TransformerEncoder(Encoder):
         longest = int(mask.sum(1).max()) if len(mask) else 0
         states, mask = carry.states[windows, :longest], mask[:, :longest]
         return narrowed(state, keep, Carry(states, mask, self._attention(states, mask), alignment))
+
+    def portions(self, state: State) -> list[State]:
+        """Texts of like length together, in parts that stay in a CPU's cache and have little padding."""
+        carry: Carry = state.carry
+        if carry.mask.numel() <= PORTION or carry.mask.device.type != "cpu":
+            return [state]
+        text = torch.zeros(len(carry.mask), dtype=torch.long).index_copy(
+            0, carry.alignment.window, state.rows.parent[carry.alignment.token]
+        )
+        lengths, pieces = torch.zeros(2, state.rows.size, dtype=torch.long).unbind(0)
+        lengths = lengths.scatter_reduce(0, text, carry.mask.sum(1), "amax")
+        pieces = pieces.index_add(0, text, torch.ones_like(text)) * lengths
+        part = torch.zeros(state.rows.size, dtype=torch.long)
+        number = held = 0
+        for place in lengths.argsort(stable=True).tolist():
+            size = int(pieces[place])
+            number, held = (number + 1, size) if held and held + size > PORTION else (number, held + size)
+            part[place] = number
+        return [self.narrow(state, keep) for i in range(number + 1) if (keep := part[state.rows.parent] == i).any()]
 
     def _reached(self, state: State, carry: Carry) -> State:
         return state.reached(carry.alignment.pool(carry.states, len(state.rows)), carry)

@@ -5,6 +5,7 @@ from torch import nn
 
 from cascade.nn.decoders.base import Classifier, Output
 from cascade.nn.rows import Rows
+from tests.layouts import layout_of
 
 ROWS = Rows(parent=torch.zeros(5, dtype=torch.long), alive=torch.ones(5, dtype=torch.bool), size=1)
 
@@ -31,7 +32,14 @@ def test_dropout_falls_on_inputs_and_hidden_values_in_training_only() -> None:
 
 def test_an_output_in_single_precision() -> None:
     scores = {"logits": torch.randn(5, 3, dtype=torch.bfloat16, requires_grad=True), "hidden": torch.randn(5, 2)}
-    output = Output(rows=ROWS, hidden=scores["hidden"], scores=scores, decoder=nn.Identity(), candidates=torch.zeros(5))  # type: ignore[arg-type]
+    output = Output(
+        rows=ROWS,
+        hidden=scores["hidden"],
+        scores=scores,
+        decoder=nn.Identity(),  # type: ignore[arg-type]
+        candidates=torch.zeros(5),
+        layout=layout_of(ROWS),
+    )
     widened = output.float()
     assert {score.dtype for score in widened.scores.values()} == {torch.float32}
     assert output.scores["logits"].dtype == torch.bfloat16

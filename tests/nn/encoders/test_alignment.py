@@ -126,3 +126,81 @@ def test_narrowing_is_aligning_the_rest_alone(pieces: WordPieces) -> None:
 
 def test_starts_are_integers() -> None:
     assert window_starts(0, room=3, stride=1).dtype == window_starts(9, room=3, stride=2).dtype == np.int64
+
+
+WORDS = st.lists(st.sampled_from(["a", "the", "catting", " ", "xyz"]), max_size=12)
+
+
+def words_read(features: dict[str, torch.Tensor], window: int) -> list[int]:
+    """Numbers of the words that a window shows, special pieces as 0."""
+    return features["word"][window][features["mask"][window].bool()].tolist()  # type: ignore[no-any-return]
+
+
+def test_a_passage_stands_behind_the_question_in_every_window(tokenizer: Tokenizer) -> None:
+    pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=8, stride=6)
+    features = pieces.asked([["a", "b"], [], ["c", "d", "e", "f", "g"]], [["x"], ["y"], ["z", "z"]])
+    ids = {piece: tokenizer.token_to_id(piece) for piece in ("[CLS]", "[SEP]", *"abcdefgxyz")}
+    expected = [["[CLS]", "x", "[SEP]", "a", "b", "[SEP]"]]
+    expected += [["[CLS]", "z", "z", "[SEP]", *part, "[SEP]"] for part in ("cde", "efg")]
+    assert [[ids[piece] for piece in row] for row in expected] == [
+        row[mask.bool()].tolist() for row, mask in zip(features["ids"], features["mask"], strict=True)
+    ]
+    assert [words_read(features, i) for i in range(3)] == [
+        [0, 8, 0, 1, 2, 0],
+        [0, 10, 11, 0, 3, 4, 5, 0],
+        [0, 10, 11, 0, 5, 6, 7, 0],
+    ]
+    assert [row.bool().nonzero().flatten().tolist() for row in features["segment"]] == [[3, 4, 5], [4, 5, 6, 7]] + [
+        [4, 5, 6, 7]
+    ]
+    assert features["token"].tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert features["window"].tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert features["place"].tolist() == [3, 4, 4, 5, 6, 5, 6]
+
+
+@given(st.lists(st.tuples(WORDS, WORDS), max_size=4), st.integers(8, 20), st.integers(1, 9))
+def test_every_piece_of_a_passage_is_read_once_and_none_of_the_question(
+    tokenizer: Tokenizer, both: list[tuple[list[str], list[str]]], window: int, stride: int
+) -> None:
+    pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=window, stride=stride)
+    texts, questions = [text for text, _ in both], [asking for _, asking in both]
+    features = pieces.asked(texts, questions)
+
+    def cut(words: list[str]) -> list[int]:
+        encoded = tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+        return list(encoded.ids)
+
+    flat = [word for text in texts for word in text]
+    pieces_of = [cut([word]) for word in flat]
+    assert features["ids"][features["window"], features["place"]].tolist() == [i for ids in pieces_of for i in ids]
+    assert features["token"].tolist() == [token for token, ids in enumerate(pieces_of) for _ in ids]
+    read = features["window"], features["place"]
+    assert torch.equal(features["word"][read], features["token"] + 1)
+    assert features["segment"][read].all()
+    assert features["ids"].shape[1] <= window
+    limit, before, windows = min(64, (window - 3) // 2), 0, 0
+    for text, asking in both:
+        own = features["window"][(features["token"] >= before) & (features["token"] < before + len(text))].unique()
+        for row in own.tolist():
+            asked = features["ids"][row][(features["word"][row] > len(flat)) & (features["segment"][row] == 0)]
+            assert asked.tolist() == cut(asking)[:limit], "every window shows the question, as far as it fits"
+            shown = features["word"][row][features["segment"][row].bool()]
+            assert not ((shown > 0) & ((shown <= before) | (shown > before + len(text)))).any()
+        before, windows = before + len(text), windows + len(own)
+    assert len(features["ids"]) >= windows
+
+
+def test_of_a_long_question_64_pieces_are_read(tokenizer: Tokenizer) -> None:
+    pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=300, stride=200)
+    features = pieces.asked([["a"] * 400, []], [["b"] * 1000, ["c"]])
+    assert (features["segment"].argmax(1) == 66).all(), "[CLS], 64 pieces and [SEP] come first"
+    assert features["token"].tolist() == list(range(400))
+    assert not (features["word"] == 401 + 1000).any(), "the question about an empty passage is not read at all"
+
+
+def test_nothing_is_asked(tokenizer: Tokenizer) -> None:
+    pieces = WordPieces(copy.deepcopy(tokenizer), padding=0, window=8, stride=3)
+    for texts in ([], [[]], [[], [" "]]):
+        features = pieces.asked(texts, [["why"]] * len(texts))
+        assert not any(part.numel() for part in features.values())
+    assert pieces.asked([["a", "b"]], [[]])["token"].tolist() == [0, 1]
