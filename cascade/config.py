@@ -89,6 +89,20 @@ def find(model: str | Path) -> Path:
     raise ConfigError(_missing(model, known))
 
 
+def shipped_file(path: str | Path) -> Path:
+    """The place of a file that may lie beside a shipped config.
+
+    Args:
+        path: A path; or, where that leads to nothing, the name of a shipped pipeline and of a file in its folder, such
+            as `en_cascade_qa/split.json`.
+
+    Returns:
+        The place; the path as it is where there is no such file.
+    """
+    beside = _pipelines() / path
+    return beside if beside.is_file() and not Path(path).exists() else Path(path)
+
+
 def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read a config, interpolated.
 

@@ -34,6 +34,7 @@ from cascade.tasks import (
     Tagging,
     Task,
     TextClassification,
+    Verification,
 )
 
 Class = TypeVar("Class", bound=type)
@@ -310,4 +311,4 @@ register_all(adapters, [LoRA])
 register_all(
     tasks, [Sentences, Tagging, Lemmas, Chunking, Entities, Parsing, TextClassification, Relatedness, Entailment]
 )
-register_all(tasks, [Retrieval, Reading, Reranking])
+register_all(tasks, [Retrieval, Reading, Reranking, Verification])

@@ -108,8 +108,8 @@ def tiny_transformer(layers: int, *, window: int = 48) -> dict[str, bytes]:
     letters = [*ascii_lowercase, *digits]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
     tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     config = {
         "model_type": "bert",
         "vocab_size": len(pieces),
@@ -144,8 +144,8 @@ def check_pipe(nlp: Language, docs: Sequence[Doc], *, name: str = "cascade") -> 
         predictions = pipe.predict(plain)
     assert len(predictions) == len(plain), "predict() gives another number of predictions than Docs"
     assert pipe.predict([]) == [], "predict() of no Docs is not empty"
-    expected = [pipe(bare_copy(doc)).to_bytes() for doc in plain]
-    assert [doc.to_bytes() for doc in pipe.pipe(map(bare_copy, plain))] == expected, "pipe() differs from one by one"
+    alone = [pipe(bare_copy(doc)) for doc in plain]
+    assert all(map(_alike, pipe.pipe(map(bare_copy, plain)), alone)), "pipe() differs from one by one"
     _check_saving(nlp, plain, name)
     _check_update(pipe, [Example(bare_copy(doc), doc) for doc in docs])
 
@@ -214,6 +214,22 @@ def _check_odd_docs(model: CascadeModel, task: Task, vocab: Any) -> None:
     for batch in (odd, odd[:1], odd[:2], odd[-4:], odd[-4:-3], odd[-3:-2]):
         for doc, found in zip(batch, _predict(model, task, batch), strict=True):
             task.annotate(doc, found)
+
+
+def _alike(one: Doc, other: Doc) -> bool:
+    """Whether two Docs are annotated alike, and what else they carry is equal but for rounding."""
+    plain = [doc.to_bytes(exclude=["user_data"]) for doc in (one, other)]
+    return plain[0] == plain[1] and _close(one.user_data, other.user_data)
+
+
+def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(_close(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_close, one, other))
+    if isinstance(one, float | np.ndarray):
+        return np.shape(one) == np.shape(other) and np.allclose(one, other, atol=1e-4)
+    return bool(one == other)
 
 
 def _check_saving(nlp: Language, docs: Sequence[Doc], name: str) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from spacy.util import registry as spacy_registry
 
 from cascade import config, registry, storage
-from cascade.config import find, model_from_config, read_config, shipped, trainer_from_config
+from cascade.config import find, model_from_config, read_config, shipped, shipped_file, trainer_from_config
 from cascade.errors import ConfigError, GraphError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
@@ -245,6 +245,24 @@ def test_shipped_pipelines_lie_inside_the_installed_package(checkout: Path) -> N
     (checkout / "pipelines").rename(checkout / "cascade" / "_pipelines")
     assert list(shipped()) == ["en_toy", "toy_recipe"]
     assert find("en_toy") == checkout / "cascade" / "_pipelines" / "en_toy" / "model"
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_a_file_beside_a_shipped_config(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    folder = checkout / "pipelines"
+    (folder / "en_toy" / "split.json").touch()
+    if installed:
+        (checkout / "cascade").mkdir()
+        folder = folder.rename(checkout / "cascade" / "_pipelines")
+    monkeypatch.chdir(tmp_path)
+    assert shipped_file("en_toy/split.json") == folder / "en_toy" / "split.json"
+    assert shipped_file("en_toy/other.json") == Path("en_toy/other.json")
+    assert shipped_file("en_toy") == Path("en_toy")
+    (tmp_path / "en_toy").mkdir()
+    (tmp_path / "en_toy" / "split.json").touch()
+    assert shipped_file("en_toy/split.json") == Path("en_toy/split.json"), "what is here comes first"
 
 
 def test_models_are_found_by_name_and_by_folder(checkout: Path) -> None:

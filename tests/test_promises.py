@@ -164,7 +164,7 @@ def test_every_view_is_a_pass_of_its_own(pairs: list[Doc], monkeypatch: pytest.M
         Entailment("ent", layer=2, view="together", **SMALL),
         ent={"rel": [Hidden()]},
     )
-    with pytest.raises(GraphError, match="'ent': Recurrent does not read .* together: set view= to apart"):
+    with pytest.raises(GraphError, match="'ent': Recurrent reads no texts in the view 'together', only apart"):
         model_of(graph, pairs)
     monkeypatch.setattr(RecurrentModule, "views", ("apart", "together"))
     monkeypatch.setattr(RecurrentModule, "joined", lambda self, texts, pairs: self.features(texts))

@@ -240,7 +240,8 @@ def _answer_scores(prediction: str, best: str, gold: Sequence[str], normalize: N
     found = score_answers(texts, dict.fromkeys(texts, gold), normalize=normalize)
     given, always = found["given"], found["best"]
     has_answer = {"has_answer_em": given["em"]} if gold else {}
-    return {**given, **has_answer, "best_em": always["em"], "best_f1": always["f1"]}
+    either = {"em": given["em"], "f1": given["f1"], **has_answer, **given}
+    return {**either, "best_em": always["em"], "best_f1": always["f1"]}
 
 
 _GOLD = "gold"

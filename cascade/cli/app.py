@@ -9,13 +9,14 @@ import typer
 from typer.core import TyperGroup
 
 from cascade.cli.annotate import annotate
-from cascade.cli.calibrate import calibrate
 from cascade.cli.ask import ask
+from cascade.cli.calibrate import calibrate
 from cascade.cli.check import check
 from cascade.cli.compare import compare
 from cascade.cli.console import show_error
 from cascade.cli.data import data
 from cascade.cli.evaluate import evaluate
+from cascade.cli.export import export
 from cascade.cli.graph import graph
 from cascade.cli.index import index
 from cascade.cli.models import models
@@ -61,6 +62,7 @@ app.command(context_settings=EXTRA)(check)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(calibrate)
+app.command()(export)
 app.command()(graph)
 app.command()(package)
 app.command()(models)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -144,7 +144,7 @@ def _warned(found: Iterable[Answers]) -> Iterator[Answers]:
         for source in dict.fromkeys(answer.source for answer in answers):
             if source not in gone and not _is_there(source):
                 gone.add(source)
-                show_warning(f"{source} is gone from there: the answer is shown as it was indexed")
+                show_warning(f"{source} is not there any more: the answer is shown as it was indexed")
 
 
 def _is_there(source: str) -> bool:

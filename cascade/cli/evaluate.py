@@ -35,28 +35,30 @@ class Boundaries(StrEnum):
     GOLD = "gold"
 
 
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A shipped pipeline, a model's folder, or any spaCy pipeline.")
+]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Files with gold annotation, or names of `cascade data list`.")
+]
+As = Annotated[Reader | None, typer.Option(help="What the files are; by default, what their names tell.")]
+Separator = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Cut predicted tags here, such as NN__Number=Sing of spacy convert -m at __."),
+]
+
+
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A shipped pipeline, a model's folder, or any spaCy pipeline.")
-    ],
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="Files with gold annotation, or names of `cascade data list`.")
-    ],
-    reader: Annotated[
-        Reader | None, typer.Option(help="What the files are; by default, what their names tell.")
-    ] = None,
+    model: Model,
+    files: Files,
+    reader: As = None,
     tokens: Annotated[
         Tokens, typer.Option(help="raw: the text through the pipeline's tokenizer, scored on aligned tokens.")
     ] = Tokens.GOLD,
     sentences: Annotated[
         Boundaries, typer.Option(help="gold: boundaries are set beforehand and not scored.")
     ] = Boundaries.PREDICTED,
-    tag_separator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", help="Cut predicted tags here, such as NN__Number=Sing of spacy convert -m at __."
-        ),
-    ] = None,
+    tag_separator: Separator = None,
     index: IndexFolder = None,
     titles: Titles = None,
     part: Part = None,

@@ -42,6 +42,7 @@ def gold_questions(
         ConfigError: One of `titles` and `part` is given without the other, or there is no such part.
         DataError: A file cannot be read.
     """
+    from cascade.config import shipped_file
     from cascade.data import downloads, read_split, read_squad
     from cascade.data.squad import questions
 
@@ -49,7 +50,7 @@ def gold_questions(
         raise ConfigError("--titles and --part go together: a file with titles by part, and the part")
     wanted = None
     if titles is not None and part is not None:
-        parts = read_split(downloads.resolve(titles))
+        parts = read_split(downloads.resolve(shipped_file(titles)))
         if part not in parts:
             raise ConfigError(f"{titles} has no part {part!r}, only {', '.join(parts)}")
         wanted = parts[part]

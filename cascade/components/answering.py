@@ -87,7 +87,7 @@ class AnsweringPipe(Pipe):
             raise ConfigError(f"component {name!r} needs hits and top_k of 1 or more, got {hits} and {top_k}")
         self.name, self.device, self.scorer = name, device, scorer
         self.index, self.hits, self.top_k = index, hits, top_k
-        self.questions = None if questions is None else list(questions)
+        self.questions = None if questions is None else list(dict.fromkeys(questions))
         self._made = {key: getattr(self, key) for key in SETTINGS}
         self._opened: Index | None = None
         self._qa: QuestionAnswering | None = None
@@ -148,7 +148,7 @@ class AnsweringPipe(Pipe):
         Returns:
             The answers, the best first; `start` and `end` count in `doc.text`.
         """
-        found = self._ask(doc, [question], top_k or self.top_k)
+        found = self._ask(doc, [question], self.top_k if top_k is None else top_k)
         self.set_annotations([doc], [found])
         return found[0]
 

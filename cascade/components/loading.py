@@ -10,6 +10,7 @@ import spacy
 from spacy.language import Language
 
 from cascade import storage
+from cascade.answering.settings import FILE as ANSWERING
 from cascade.config import find
 from cascade.errors import ModelError
 
@@ -23,7 +24,8 @@ def load(model: str | Path, *, name: str = "cascade", **config: Any) -> Language
     Args:
         model: Name of a shipped pipeline, a model folder, or what `spacy.load` takes: a folder or an installed package.
         name: The component's name, where the pipeline is made for it.
-        config: Settings of the component: `tasks`, `given`, `overwrite`, `device`, `words`, `precision`.
+        config: Settings of the component: `tasks`, `given`, `overwrite`, `device`, `words`, `precision`; where the model
+            answers questions, `index`, `hits`, `top_k`, `questions`, `device`.
 
     Returns:
         The pipeline: the saved one where it is spaCy's, else a blank one of the model's language with the model in it.
@@ -49,8 +51,10 @@ def assemble(model: str | Path, *, name: str = "cascade", **config: Any) -> Lang
         ConfigError: There is no such model; the message lists what there is.
         ModelError: It cannot be read, or spaCy does not know its language.
     """
-    nlp = _blank(find(model))
-    factory = str(model) if nlp.has_factory(str(model)) else "cascade"
+    folder = find(model)
+    nlp = _blank(folder)
+    general = "cascade_qa" if (folder / ANSWERING).is_file() else "cascade"
+    factory = str(model) if nlp.has_factory(str(model)) else general
     nlp.add_pipe(factory, name=name, config={"model": str(model), **config})
     return nlp
 

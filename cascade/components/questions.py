@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from cascade.components.readers import Reader, named
+from cascade.config import shipped_file
 from cascade.data import downloads, read_fairytaleqa, read_qed, read_split, read_squad, read_subjqa
 from cascade.data.scifact import read_abstracts, read_claims
 from cascade.data.squad import Article
@@ -44,19 +45,20 @@ def questions(
     Args:
         path: The file.
         format: How it is written; see `cascade.data.read_squad` and the other readers of that name.
-        titles: A file with titles by part, which `part` chooses from; see `cascade.data.read_split`. Questions about
-            other articles are left out, and their paragraphs are no negatives either.
+        titles: A file with titles by part, which `part` chooses from; see `cascade.data.read_split`. It may lie beside
+            a shipped config, see `cascade.config.shipped_file`. Questions about other articles are left out, and their
+            paragraphs are no negatives either. None for all articles, whatever the part.
         part: The part.
         negatives: Paragraphs that a question gets beside its own.
         unanswerable: Whether questions without an answer are read: `all` questions, `none` of these, or these `only`.
         limit: How many questions are read at most, drawn by chance and always the same.
 
     Raises:
-        ConfigError: There is no path, or one of `titles` and `part` without the other.
+        ConfigError: There is no path, or there are titles but no part.
     """
     file = named(path)
-    if (titles is None) != (part is None):
-        raise ConfigError(f"titles and part go together, got titles = {titles!r}, part = {part!r}")
+    if titles is not None and part is None:
+        raise ConfigError(f"titles need a part, such as train or dev, got titles = {titles!r} and none")
 
     def read(nlp: Language) -> Iterator[Doc]:
         articles = _FORMATS[format](downloads.resolve(file))
@@ -104,7 +106,7 @@ def claims(
 
 
 def _titles(titles: str, part: str) -> frozenset[str]:
-    parts = read_split(downloads.resolve(titles))
+    parts = read_split(downloads.resolve(shipped_file(titles)))
     if part not in parts:
         raise ConfigError(f"{titles}: there is no part {part!r}; expected one of {', '.join(parts)}")
     return parts[part]

@@ -1,7 +1,8 @@
 """The public data sets of the catalogue: where they lie, and how they get there.
 
 A file is looked for in the folder that the environment variable `CASCADE_DATA` names, then in the user's cache. What is
-fetched is checked against the SHA-256 of the catalogue and appears whole or not at all.
+fetched is checked against the SHA-256 of the catalogue and appears whole or not at all. Files that the catalogue does
+not have may lie in these folders too, and are named by their place there.
 """
 
 from __future__ import annotations
@@ -46,20 +47,28 @@ def find(name: str) -> Path:
         DataError: The file lies in neither place; the message says where to get it and where to put it.
     """
     file = _file(name)
-    for folder in _folders():
-        for path in (folder / file.path, folder / f"{file.path}.gz"):
-            if path.is_file():
-                return path
+    for path in _places(file.path):
+        if path.is_file():
+            return path
     raise DataError(f"{name} is not on this machine; run cascade data fetch {name}, or {_by_hand(file)}")
 
 
 def resolve(source: str | Path) -> Path:
-    """A path as it is, and a name of the catalogue as the place of its file.
+    """The place of a file: of the catalogue, by its name; else as its path says, from here or from the data folder.
+
+    Args:
+        source: A name of the catalogue, or a path.
+
+    Returns:
+        The place. A path that leads to nothing, from either folder, stays as it is.
 
     Raises:
         DataError: As [`find`][cascade.data.downloads.find], for a name of the catalogue.
     """
-    return find(str(source)) if str(source) in _files() else Path(source)
+    if str(source) in _files():
+        return find(str(source))
+    path = Path(source)
+    return path if path.exists() else next(filter(Path.is_file, _places(path)), path)
 
 
 def fetch(name: str) -> list[Path]:
@@ -117,6 +126,13 @@ def _folders() -> Iterator[Path]:
     if named:
         yield Path(named)
     yield cache_folder()
+
+
+def _places(path: str | Path) -> Iterator[Path]:
+    """Where a file may lie, by its place below the data folder; also gzipped."""
+    for folder in _folders():
+        yield folder / path
+        yield folder / f"{path}.gz"
 
 
 def _by_hand(file: DataFile) -> str:

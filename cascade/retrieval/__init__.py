@@ -3,7 +3,7 @@
 from cascade.docs import Offsets, Passage
 from cascade.retrieval.analysis import Analysis
 from cascade.retrieval.documents import Document, Documents, source_text
-from cascade.retrieval.fusion import reciprocal_rank_fusion
+from cascade.retrieval.fusion import convex_combination, reciprocal_rank_fusion
 from cascade.retrieval.hits import Hit, Retriever
 from cascade.retrieval.index import Index
 from cascade.retrieval.memory import MemoryRetriever
@@ -24,6 +24,7 @@ __all__ = [
     "Retriever",
     "Splitter",
     "Splitting",
+    "convex_combination",
     "paragraphs",
     "reciprocal_rank_fusion",
     "sentence_splitter",

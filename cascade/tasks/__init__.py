@@ -16,6 +16,7 @@ from cascade.tasks.retrieval import Retrieval
 from cascade.tasks.sentences import Sentences
 from cascade.tasks.spans import SpanTagging
 from cascade.tasks.tagging import Tagging
+from cascade.tasks.verification import Verification
 
 __all__ = [
     "AskedTask",
@@ -36,4 +37,5 @@ __all__ = [
     "Tagging",
     "Task",
     "TextClassification",
+    "Verification",
 ]

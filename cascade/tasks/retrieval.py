@@ -105,11 +105,12 @@ class Retrieval(AskedTask):
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Of questions with an answer: reciprocal rank of the first passage that has it, and how often it is best."""
         ranks = [rank for e in examples if (rank := self._rank(e)) is not None]
-        figures = {"mrr": [1 / rank for rank in ranks], "recall@1": [rank == 1 for rank in ranks]}
+        figures = {"mrr": [1 / rank for rank in ranks], "recall@1": [float(rank == 1) for rank in ranks]}
         return {f"{self.name}_{key}": float(np.mean(v)) if v else None for key, v in figures.items()}
 
     def _rank(self, example: Example) -> int | None:
-        gold, scores = mentions(example.reference), documents.stage(example.predicted, self.name).get(SCORES)
+        gold = mentions(example.reference)
+        scores: list[float] | None = documents.stage(example.predicted, self.name).get(SCORES)
         if gold is None or not scores or not any(gold):
             return None
         best = max(score for score, own in zip(scores, gold, strict=True) if own)

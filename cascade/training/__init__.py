@@ -2,7 +2,22 @@
 
 from cascade.training import curves, optimizers, regularizers, schedules
 from cascade.training.batching import Batches
+from cascade.training.contrastive import fit_retriever
 from cascade.training.corpus import Corpus
+from cascade.training.mining import Mining, Pair
 from cascade.training.trainer import Trainer
+from cascade.training.transformers import save_transformer
 
-__all__ = ["Batches", "Corpus", "Trainer", "curves", "optimizers", "regularizers", "schedules"]
+__all__ = [
+    "Batches",
+    "Corpus",
+    "Mining",
+    "Pair",
+    "Trainer",
+    "curves",
+    "fit_retriever",
+    "optimizers",
+    "regularizers",
+    "save_transformer",
+    "schedules",
+]

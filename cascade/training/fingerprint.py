@@ -9,6 +9,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
+from cascade import docs as documents
 from cascade.errors import TrainingError
 from cascade.model import CascadeModel
 from cascade.registry import graph_to_config
@@ -37,10 +38,12 @@ def fingerprint(model: CascadeModel, corpora: Sequence[Corpus], settings: Mappin
 
 
 def digest(docs: Iterable[Doc]) -> str:
-    """Number and checksum of texts; their annotation does not count."""
+    """Number and checksum of texts, of a question's passages too; their annotation does not count."""
     number, checksum = 0, 0
     for doc in docs:
-        number, checksum = number + 1, zlib.crc32(doc.text.encode("utf8", "surrogatepass"), checksum)
+        number += 1
+        for text in (doc.text, *documents.passage_texts(doc)):
+            checksum = zlib.crc32(text.encode("utf8", "surrogatepass"), checksum)
     return f"{number} docs, crc32 {checksum:08x}"
 
 

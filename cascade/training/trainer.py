@@ -98,7 +98,9 @@ class Trainer:
             problems.append("clips= needs a schedule that goes task by task, such as Successive(); use clip=")
         if self.average is not None and not 0 < self.average < 1:
             problems.append(f"average= is a decay between 0 and 1, or None, got {self.average}")
-        problems += [f"joins= has to be 0 or more and below 1, got {n}={v}" for n, v in self.joins.items() if not 0 <= v < 1]
+        problems += [
+            f"joins= has to be 0 or more and below 1, got {n}={v}" for n, v in self.joins.items() if not 0 <= v < 1
+        ]
         if self.score_weights and (min(self.score_weights.values()) < 0 or sum(self.score_weights.values()) <= 0):
             problems.append(f"score_weights= have to be positive, got {dict(self.score_weights)}")
         if problems:

@@ -13,7 +13,7 @@ SPEED = "nlp.pipe on EWT test"
 ENGLISH = (*TREES, CHUNKS, UNER, TWITTER)
 PIPELINES = {"en_cascade_sm": ENGLISH, "en_cascade_md": ENGLISH, "jmt_md": (SICK,)}
 """The pipelines that are measured, each with its settings."""
-MEGABYTES = {"en_cascade_sm": 20, "en_cascade_md": 30}
+MEGABYTES = {"en_cascade_sm": 20, "en_cascade_md": 30, "en_cascade_qa": 30}
 """The most that a pipeline's weights and assets may take."""
 
 Measured = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -93,3 +93,24 @@ BARS = (
         for figure in figures
     ),
 )
+
+QA = "en_cascade_qa"
+READING, OPEN = "SQuAD v1.1 test articles, gold paragraph", "SQuAD v1.1 test articles, all paragraphs"
+UNANSWERABLE = "SQuAD v2.0 test articles, gold paragraph"
+PRUNED, HAYSTACK = "30 passages, beside reading all", "30 passages, beside transformers-haystack"
+ANSWERING = (
+    Bar(QA, READING, "best_em", 0.62),
+    Bar(QA, READING, "best_f1", 0.75),
+    Bar(QA, OPEN, "recall@1", 0.88),
+    Bar(QA, OPEN, "recall@5", 0.97),
+    Bar(QA, OPEN, "best_f1", 0.60),
+    Bar(QA, UNANSWERABLE, "f1_gain", 0.0001),
+    Bar(QA, UNANSWERABLE, "ece", 0.06, most=True),
+    Bar(QA, UNANSWERABLE, "brier_gain", 0.0001),
+    Bar(QA, UNANSWERABLE, "aurc_gain", 0.0001),
+    Bar(QA, PRUNED, "times_faster", 1.5),
+    Bar(QA, PRUNED, "f1_lost", 0.005, most=True),
+    Bar(QA, HAYSTACK, "times_faster", 1.5),
+    Bar(QA, HAYSTACK, "f1_gain", 0.0),
+)
+"""What the cascade that answers questions is expected to reach; a gain has to be above 0."""

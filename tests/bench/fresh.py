@@ -30,14 +30,19 @@ def environment() -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": threads} if threads else kept
 
 
-def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
+def in_fresh_process(function: Callable[..., Any], *arguments: Any, python: str = sys.executable) -> Any:
     """Call a function of a module; arguments and result travel as JSON.
+
+    Args:
+        function: The function.
+        *arguments: What it is given.
+        python: The interpreter, of an environment that has what the function needs.
 
     Raises:
         RuntimeError: It has failed; its traceback is on standard error.
     """
     call = json.dumps([function.__module__, function.__name__, arguments])
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, call]
+    command = [python, "-W", "ignore", "-c", SCRIPT, call]
     done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise RuntimeError(f"{function.__name__}{arguments} failed, see its traceback above")

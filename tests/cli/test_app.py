@@ -10,7 +10,20 @@ import pytest
 
 from cascade.cli import main
 
-COMMANDS = ["annotate", "train", "check", "evaluate", "graph", "package", "models", "data", "index", "ask"]
+COMMANDS = [
+    "annotate",
+    "train",
+    "check",
+    "evaluate",
+    "compare",
+    "calibrate",
+    "graph",
+    "package",
+    "models",
+    "data",
+    "index",
+    "ask",
+]
 
 
 def test_version(run) -> None:

@@ -176,6 +176,7 @@ def test_missing_files_and_broken_pipelines(evaluate: Evaluate, run, treebank: P
         ("conll04/test", Reader.CONLL04),
         ("wnut17/test", Reader.WNUT17),
         ("sick/test", Reader.SICK),
+        ("squad2/dev", Reader.SQUAD),
     ],
 )
 def test_names_tell_the_reader(file: str, reader: Reader) -> None:

@@ -9,6 +9,7 @@ from spacy.language import Language
 from cascade import config, storage
 from cascade.components.loading import load
 from cascade.errors import ConfigError, ModelError
+from tests.answering.shelf import save_reader
 
 TEXT = "Mara mends old clocks."
 
@@ -78,3 +79,9 @@ def test_a_language_that_spacy_does_not_know(folder: Path) -> None:
     meta.write_text(meta.read_text().replace('"lang": "en"', '"lang": "tlh"'))
     with pytest.raises(ModelError, match=r"model\.json: spaCy has no language 'tlh': name one such as en"):
         load(folder)
+
+
+def test_a_model_that_answers_questions_comes_with_its_settings(tmp_path: Path) -> None:
+    nlp = load(save_reader(tmp_path), questions=["Where does Mara mend clocks?"])
+    assert nlp.pipe_names == ["cascade"] and nlp.get_pipe_meta("cascade").factory == "cascade_qa"
+    assert nlp("Mara mends clocks in Oslo.").spans["answers"]

@@ -10,10 +10,10 @@ import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from cascade.data.batches import Batch, Texts, collate
-from cascade.docs import PAIR
+from cascade.data.batches import Batch, Texts, by_length, collate
+from cascade.docs import PAIR, passage_of, set_passages
 from cascade.graph import Unit, View
-from cascade.nn.rows import MISSING
+from cascade.nn.rows import MISSING, Rows
 
 VOCAB = Vocab()
 
@@ -127,3 +127,60 @@ def test_moving_keeps_everything(docs: list[Doc]) -> None:
     ]
     tensors += [tensor for rows in meta.rows.values() for tensor in (rows.parent, rows.alive)]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def question_of(text: str, *passages: str) -> Doc:
+    doc = doc_of(text, gold=True)
+    set_passages(doc, [passage_of(passage) for passage in passages])
+    return doc
+
+
+@pytest.fixture
+def questions() -> list[Doc]:
+    asked = [question_of("who _ is", "a b.", "", "c"), question_of("what"), doc_of("plain"), question_of("", "dd")]
+    pair = question_of("one two", "e")
+    pair.spans[PAIR] = [pair[:1], pair[1:]]
+    return [*asked, pair]
+
+
+def ask(docs: Sequence[Doc], *tasks: Any) -> Batch:
+    seen.clear()
+    return collate(docs, features, tasks, asked=True)
+
+
+def test_the_texts_of_a_question_are_its_passages(questions: list[Doc]) -> None:
+    batch = ask(questions)
+    words = [["a", "b", "."], [], ["c"], ["dd"], ["e"]]
+    assert seen == [Texts(words, pairs=[], questions=[["who", "is"]] * 3 + [[], ["one", "two"]])]
+    assert batch.counts == {"token": [4, 0, 0, 1, 1], "text": [3, 0, 0, 1, 1], "pair": [0] * 5}
+    assert batch.rows["text"].parent.tolist() == [0, 0, 0, 3, 4]
+    assert (len(batch.rows["span"]), batch.rows["span"].size) == (0, 5)
+    assert batch.pairs.shape == (0, 2)
+
+
+def test_spans_go_to_the_docs_of_their_texts(questions: list[Doc]) -> None:
+    rows = Rows(parent=torch.tensor([0, 0, 2, 4]), alive=torch.ones(4, dtype=torch.bool), size=5)
+    parts = ask(questions).split("span", np.array([[1], [2], [3], [4]]), rows)
+    assert [part.tolist() for part in parts] == [[[1], [2], [3]], [], [], [], [[4]]]
+    none = Rows(parent=rows.parent[:0], alive=rows.alive[:0], size=5)
+    assert [len(part) for part in ask(questions).split("span", np.zeros(0), none)] == [0] * 5
+
+
+def test_gold_of_spans_is_told_by_words(questions: list[Doc]) -> None:
+    @dataclass
+    class Spans(Lengths):
+        unit: Unit = "span"
+
+        def targets(self, doc: Doc) -> dict[str, Any] | None:
+            return {"label": np.arange(4)} if len(doc) == 3 else None
+
+    assert ask(questions, Spans()).targets["lengths"]["label"].tolist() == [0, 1, 2, 3, MISSING, MISSING]
+    assert ask(questions[1:], Spans()).targets == {}
+
+
+def test_docs_of_like_length_go_together() -> None:
+    docs = [doc_of("a b c"), doc_of("a"), question_of("who", "a b", "c"), question_of("who"), doc_of("a b")]
+    assert list(by_length(docs, 6)) == [[3, 1, 4], [0], [2]]
+    assert list(by_length(docs, 1)) == [[3], [1], [4], [0], [2]]
+    assert list(by_length(docs, 1000)) == [[3, 1, 4, 0, 2]]
+    assert list(by_length([], 5)) == []

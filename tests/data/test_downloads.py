@@ -180,6 +180,22 @@ def test_resolve_leaves_paths_alone(tmp_path: Path) -> None:
     assert resolve("folder/x.conllu") == Path("folder/x.conllu")
 
 
+def test_a_path_from_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, here = tmp_path / "data", tmp_path / "here"
+    for file in (data / "set" / "a.json", data / "set" / "b.json.gz", here / "set" / "a.json"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    monkeypatch.setenv("CASCADE_DATA", str(data))
+    monkeypatch.chdir(tmp_path)
+    assert resolve("set/a.json") == data / "set" / "a.json"
+    assert resolve("set/b.json") == data / "set" / "b.json.gz"
+    assert resolve("set/c.json") == Path("set/c.json")
+    assert resolve("set") == Path("set"), "a folder is nothing that can be read"
+    monkeypatch.chdir(here)
+    assert resolve("set/a.json") == Path("set/a.json"), "what is here comes first"
+    assert resolve(here / "nowhere.json") == here / "nowhere.json"
+
+
 def test_unknown_names() -> None:
     for name in ("ewt/all", "glue"):
         with pytest.raises(ConfigError, match=f"no data '{name}'; expected one of btc/a, .*sick/trial"):

@@ -9,17 +9,18 @@ from spacy.training import Example
 from torch import Tensor
 
 from cascade import docs as documents
+from cascade.answering.proposals import Stages
 from cascade.data.distant import distant_mentions
 from cascade.data.squad import Article, GoldAnswer, Paragraph, Question
 from cascade.evaluation import score_answers
 from cascade.graph import Candidates, Hidden
 from cascade.nn.decoders.reader import SpanReader
 from cascade.retrieval.questions import asked as asked_of
-from cascade.tasks import Reading, Reranking
+from cascade.tasks import Reading, Reranking, Retrieval
 from cascade.tasks.asked import best_answers
 from cascade.tasks.reranking import overlap
 from cascade.training.optimizers import Adam
-from tests.questions import CLOCK, LAMP, NLP, Watch, asked, chain, model_of, question
+from tests.questions import BOAT, CLOCK, LAMP, NLP, Watch, asked, chain, graph_of, model_of, question
 from tests.tasks.test_reranking import gold_of, output_of
 
 TASKS = ["retrieve", "read", "rerank"]
@@ -98,6 +99,9 @@ def test_d7_a_span_that_was_not_reranked_cannot_win() -> None:
     left = np.isfinite(found["score"])
     assert left.sum() == 2 < len(left)
     assert (found["score"][left] < -50).all()
+    candidates = Stages(model).candidates(doc, model.predict([doc])[0])
+    assert len(candidates) == 2
+    np.testing.assert_allclose(candidates.scores["rerank"], found["own"][left])
     answers = best_answers(doc, found, found["score"])
     assert {(a.passage, a.first) for a in answers} == {
         (f"p{text}", documents.word_spans((LAMP, CLOCK)[text])[first][0])
@@ -120,16 +124,24 @@ def test_d8_a_batch_is_as_long_as_its_longest_window() -> None:
     assert lengths[0] < lengths[1], "what is pruned leaves no padding behind"
 
 
-def test_d9_training_keeps_as_many_candidates_as_prediction() -> None:
-    graph = chain(k=2, spans=3)
-    assert graph.edges_into("rerank")["read"] == [Hidden(), Candidates(3)]
-    model, kept = model_of(graph), []
-    for training in (True, False):
-        outputs = model.train(training)(model.batch(asked(), targets=TASKS), TASKS)
-        kept.append(
-            [outputs[name].layout.rows[unit].alive.tolist() for name, unit in (("read", "text"), ("rerank", "span"))]
+def test_d9_training_keeps_as_many_candidates_as_prediction_unless_it_is_told_to() -> None:
+    def kept(training: bool, **predict: int) -> tuple[list[int], list[int]]:
+        graph = graph_of(
+            Retrieval("retrieve", layer=1),
+            Reading("read", layer=2, longest=4),
+            Reranking("rerank", layer=3, longest=4),
+            read={"retrieve": [Candidates(2, **predict)]},
+            rerank={"read": [Hidden(), Candidates(3)]},
         )
-    assert kept[0] == kept[1]
+        model = model_of(graph).train(training)
+        outputs = model(model.batch([question("who", [LAMP, BOAT, CLOCK])], targets=TASKS), TASKS)
+        texts, spans = outputs["read"].layout.rows["text"], outputs["rerank"].rows
+        return [int(texts.alive.sum())], spans.parent[spans.alive].bincount().tolist()
+
+    assert kept(True) == kept(False)
+    assert kept(True)[0] == [2]
+    assert max(kept(True)[1]) == 3
+    assert (kept(True, predict=1)[0], kept(False, predict=1)[0]) == ([2], [1])
 
 
 def test_d10_no_answer_competes_in_training_and_in_prediction() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from spacy.tokens import Doc
 
+from cascade.docs import passage_of, set_passages
 from cascade.errors import ConfigError, TrainingError
 from cascade.graph import Labels
 from cascade.model import CascadeModel
@@ -41,6 +43,16 @@ def test_differences_are_listed(graph, docs) -> None:
 def test_the_digest_is_of_the_texts(docs) -> None:
     assert digest(docs(5)) == digest(docs(5, tags=False)) != digest(docs(5, seed=1))
     assert digest(docs(5)).startswith("5 docs")
+
+
+def test_passages_of_a_question_count(docs) -> None:
+    def asked(text: str) -> list[Doc]:
+        found = docs(1)
+        set_passages(found[0], [passage_of(text)])
+        return found
+
+    assert digest(asked("A ferry.")) == digest(asked("A ferry.")) != digest(asked("A boat."))
+    assert digest(asked("A ferry.")) != digest(docs(1))
 
 
 def test_a_task_that_cannot_be_saved_is_found_before_training(graph, docs) -> None:

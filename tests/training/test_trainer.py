@@ -309,6 +309,8 @@ def test_another_precision_needs_another_process(
     ("wrong", "message"),
     [
         ({"epochs": 0, "patience": -1}, r"epochs= has to be 1 or more, got 0\npatience= has to be 1 or more"),
+        ({"joins": {"parse": 0.5}}, "joins= names parse, but the graph has tags, sents"),
+        ({"joins": {"tags": 1.0}}, "joins= has to be 0 or more and below 1, got tags=1.0"),
         ({"rates": {"parse": 2.0}}, "rates= names parse, but the graph has tags, sents"),
         ({"clips": {"tags": 1.0}}, "clips= needs a schedule that goes task by task"),
         ({"average": 1.0}, "average= is a decay"),

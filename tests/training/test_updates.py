@@ -31,7 +31,7 @@ def make(model: CascadeModel, *regularizers: Regularizer, **settings: Any) -> Up
     for regularizer in regularizers:
         regularizer.begin(model, sweeps=True)
     spec = SGD(rate=0.5)
-    defaults: dict[str, Any] = {"average": None, "clip": None, "clips": {}, "rates": {}}
+    defaults: dict[str, Any] = {"average": None, "clip": None, "clips": {}, "rates": {}, "joins": {}}
     return Updates(
         model=model, accelerator=accelerator("no", cpu=True), spec=spec, optimizer=spec.build(model),
         regularizers=regularizers, **{**defaults, **settings},
@@ -78,6 +78,18 @@ def test_a_step_leaves_what_its_tasks_do_not_need(model: CascadeModel, docs: Mak
     moved = {name for name, weight in weights(model).items() if not torch.equal(weight, before[name])}
     assert any(name.startswith("nodes.tags") for name in moved)
     assert not any(name.startswith("nodes.sents") for name in moved)
+
+
+def test_a_task_that_has_not_joined_has_no_say(model: CascadeModel, docs: Make) -> None:
+    batch = docs(3)
+    before, gradient = weights(model), gradients(model, batch, ("tags",))
+    updates = make(model, joins={"sents": 0.6})
+    take(updates, Step(batch, BOTH))
+    for name, weight in weights(model).items():
+        torch.testing.assert_close(weight, before[name] - 0.5 * gradient[name])
+    assert set(updates.losses) == {"tags"}
+    updates.take([Step(batch, BOTH)], epoch=0, progress=0.6, number=2)
+    assert set(updates.losses) == set(BOTH)
 
 
 def test_penalties_are_added_but_not_logged(model: CascadeModel, docs: Make) -> None:
