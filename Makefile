@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+INDEX := $(VENV)/demo.index
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: help install demo test bench lint format clean
 
 help:
-	@echo "make demo     annotate a few sentences with the shipped pipeline"
+	@echo "make demo     annotate a few sentences, and answer questions about a few documents, with shipped pipelines"
 	@echo "make test     run the fast tests"
 	@echo "make bench    run the slow tests on the real data that CASCADE_DATA names"
 	@echo "make lint     ruff and mypy"
@@ -28,6 +29,13 @@ demo: $(STAMP)
 	$(BIN)/cascade annotate \
 		"She has not yet decided. The committee will vote on Monday." \
 		"The old ferry crosses the harbour twice a day. Most visitors take the first boat home."
+	@rm -rf $(INDEX)
+	$(BIN)/cascade index build $(INDEX) examples/documents
+	$(BIN)/cascade ask $(INDEX) \
+		"When was the garden laid out?" \
+		"What does the watermark of the mill show?" \
+		"How long does the crossing to the island take?" \
+		"Which orchestra plays in the concert hall?"
 
 test: $(STAMP)
 	$(PYTEST) -n 2

@@ -304,7 +304,7 @@ class CascadeModel(nn.Module):
     ) -> Layout:
         """The rows that are left to a node: what its upstream nodes all had, less what `Candidates` edges prune."""
         upstream = self.graph.edges_into(name)
-        layout = Layout(batch.rows, batch.pairs, batch.pairs.new_zeros(0, 2))
+        layout = Layout(batch.rows, batch.pairs, batch.pairs.new_zeros(0, 2), batch.prior)
         for source in upstream:
             changed = layouts[source].added or len(layouts[source].spans)
             layout = layout.meet(layouts[source]) if changed else layout
@@ -316,7 +316,8 @@ class CascadeModel(nn.Module):
                     gold = task.gold_rows(outputs[source], targets) if forced and targets is not None else None
                     k = edge.k if self.training or edge.predict is None else edge.predict
                     kept = keep.get(source, k)
-                    layout = layout.prune(source, task.unit, task.keep(outputs[source]), kept, gold)
+                    own, order = task.keep(outputs[source]), task.order(outputs[source])
+                    layout = layout.prune(source, task.unit, own, kept, gold, order)
         return self._with_gold(name, layout, batch, given) if self.task(name).proposes else layout
 
     def _with_gold(self, name: str, layout: Layout, batch: Batch, given: Collection[str]) -> Layout:

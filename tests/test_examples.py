@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,16 +16,23 @@ import pytest
 import typer.main
 
 from cascade.cli import app
+from cascade.retrieval import Documents, sentence_splitter, source_text, split
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "pipelines").glob("*/README.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-WEIGHTS = ROOT / "pipelines" / "en_cascade_sm" / "model"
-needs_weights = pytest.mark.skipif(not WEIGHTS.is_dir(), reason="the weights of en_cascade_sm are not there")
+DOCUMENTS = ROOT / "examples" / "documents"
 
-# What each script promises to print, as regular expressions, and whether it needs the shipped weights.
-PROMISES: dict[str, tuple[Sequence[str], bool]] = {
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """Skip where the weights of a shipped pipeline are not there."""
+    missing = [name for name in names if not (ROOT / "pipelines" / name / "model").is_dir()]
+    return pytest.mark.skipif(bool(missing), reason=f"the weights of {' and '.join(missing)} are not there")
+
+
+# What each script promises to print, as regular expressions, and the shipped weights that it needs.
+PROMISES: dict[str, tuple[Sequence[str], str | None]] = {
     "01_annotate.py": (
         (
             r"^She has not yet decided\.$",
@@ -32,7 +40,7 @@ PROMISES: dict[str, tuple[Sequence[str], bool]] = {
             r"^  the +DET +DT +[01]\.\d\d +--det--> harbour [01]\.\d\d$",
             r"^chunks: .*the harbour \(NP [01]\.\d\d\)",
         ),
-        True,
+        "en_cascade_sm",
     ),
     "02_graph.py": (
         (
@@ -43,7 +51,7 @@ PROMISES: dict[str, tuple[Sequence[str], bool]] = {
             r"^watches +NNS +obl +lights$",
             r"^chunks: every keeper \(NP\), lights \(VP\), bright lights \(NP\), behind \(PP\), old watches \(NP\)$",
         ),
-        False,
+        None,
     ),
     "03_own_task.py": (
         (
@@ -51,7 +59,7 @@ PROMISES: dict[str, tuple[Sequence[str], bool]] = {
             r"^will will bill the us -> Will will bill the US$",
             r"^may may visit us -> May may visit us$",
         ),
-        False,
+        None,
     ),
     "04_beside_spacy.py": (
         (
@@ -62,7 +70,18 @@ PROMISES: dict[str, tuple[Sequence[str], bool]] = {
             r"^subjects of 200 texts: .*'Anna': 50",
             r"^loaded from disk, same trees: True$",
         ),
-        True,
+        "en_cascade_sm",
+    ),
+    "05_questions.py": (
+        (
+            r"^\d+ passages of 6 documents$",
+            r"^  1887 \(confidence [01]\.\d\d\)\n  garden\.md, characters \d+:\d+: '1887'$",
+            r"^  (a )?heron \(confidence [01]\.\d\d\)\n  mill\.txt, characters \d+:\d+: '(a )?heron'$",
+            r"^  25.minutes \(confidence [01]\.\d\d\)\n  ferry\.html, characters \d+:\d+: '25&nbsp;minutes'$",
+            r"^  162( steps)? \(confidence [01]\.\d\d\)\n  notices\.jsonl:lighthouse, characters \d+:\d+: '162",
+            r"orchestra .*\n  the documents do not say \(probability [01]\.\d\d\)$",
+        ),
+        "en_cascade_qa",
     ),
 }
 
@@ -97,7 +116,7 @@ def test_every_example_promises_something() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[needs_weights] * weights) for name, (_, weights) in PROMISES.items()]
+    "name", [pytest.param(name, marks=[needs(weights)] if weights else ()) for name, (_, weights) in PROMISES.items()]
 )
 def test_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
     printed = run(ROOT / "examples" / name, tmp_path).stdout
@@ -106,7 +125,7 @@ def test_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "an example leaves files where it is run"
 
 
-@needs_weights
+@needs("en_cascade_sm")
 def test_annotates_the_texts_of_the_command_line(tmp_path: Path) -> None:
     script = ROOT / "examples" / "01_annotate.py"
     done = subprocess.run(
@@ -117,6 +136,52 @@ def test_annotates_the_texts_of_the_command_line(tmp_path: Path) -> None:
     assert "committee" not in done.stdout
 
 
+def test_the_documents_answer_what_is_asked_and_their_offsets_are_no_matter_of_course() -> None:
+    """Characters outside the basic plane, line ends of two characters, entities; every passage knows its source."""
+    raw = {path.suffix: path.read_bytes() for path in DOCUMENTS.iterdir()}
+    assert sorted(raw) == [".html", ".jsonl", ".md", ".txt"]
+    assert max(map(ord, raw[".md"].decode())) > 0xFFFF
+    assert raw[".html"].count(b"\r\n") == raw[".html"].count(b"\n") > 20
+    assert len(set(re.findall(rb"&\w+;", raw[".html"]))) >= 5
+    passages = [p for document in Documents(DOCUMENTS) for p in split(document, sentence_splitter("xx"))]
+    assert len(passages) > 8
+    for text, written in (
+        ("1887", "1887"),
+        ("a heron", "a heron"),
+        ("25\xa0minutes", "25&nbsp;minutes"),
+        ("162", "162"),
+    ):
+        found = [(p, p.text.index(text)) for p in passages if text in p.text]
+        assert found, text
+        for passage, first in found:
+            start, end = passage.origin(first, first + len(text))
+            assert source_text(passage.source)[start:end] == written
+    assert not [p for p in passages if re.search("orchestra|concert", p.text)]
+
+
+@needs("en_cascade_sm", "en_cascade_qa")
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_the_demo_annotates_answers_and_abstains(tmp_path: Path) -> None:
+    """`make demo` with this environment in place of one that it would make."""
+    (tmp_path / "bin").symlink_to(Path(sys.executable).parent)
+    (tmp_path / ".installed").touch()
+    for _ in range(2):  # the second time, there is an index already
+        done = subprocess.run(
+            ["make", "demo", f"VENV={tmp_path}"],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    annotated, answers = done.stdout.split("6 documents", 1)
+    assert re.search(r"committee.*VERB", annotated, flags=re.DOTALL)
+    for text, file in (("1887", "garden.md"), ("heron", "mill.txt"), ("25 minutes", "ferry.html")):
+        assert re.search(rf"{text}\*\*.*\n +examples/documents/{re.escape(file)}, characters \d+:\d+, confi", answers)
+    assert re.search(r"orchestra .*\n +no answer \(probability [01]\.\d\d\)", answers)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_short_and_says_how_to_run_it(path: Path) -> None:
     text = path.read_text(encoding="utf8")
@@ -124,7 +189,7 @@ def test_example_is_short_and_says_how_to_run_it(path: Path) -> None:
     assert f"Run it: `python examples/{path.name}" in (ast.get_docstring(ast.parse(text)) or "")
 
 
-@needs_weights
+@needs("en_cascade_sm")
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     """From top to bottom as one script, in a folder with the files that it names."""
     for name in ("train.conllu", "dev.conllu"):

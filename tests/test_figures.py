@@ -128,6 +128,10 @@ def test_the_check_of_pages_finds_what_is_nameless(text: str, problems: int) -> 
 
 TEST_NAME = re.compile(r"(?<![a-z])test(?![a-z])", re.IGNORECASE)
 CHUNKS = "conll2000/train"
+ARTICLES = ("squad1/dev", "squad2/dev")
+"""Files whose articles are split by their titles; see pipelines/en_cascade_qa/split.json."""
+PUBLISHED = re.compile(r"scifact/(claims_)?dev|xquad")
+"""What is a test set here, however it is called where it comes from."""
 
 
 def settings(config: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -168,17 +172,29 @@ def is_chunks(reader: Mapping[str, Any]) -> bool:
     return isinstance(reader["path"], str) and place(reader["path"]).endswith(place(CHUNKS))
 
 
+def is_split(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two readers of one file read the articles of different parts."""
+    return one.get("titles") is not None and one["titles"] == other.get("titles") and one["part"] != other["part"]
+
+
 def leaks(config: Mapping[str, Any]) -> list[str]:
     """How a config, interpolated, would train or choose on what it should not."""
     found = [
         f"{key} = {value!r} is a test file"
         for key, value in settings(config)
-        if isinstance(value, str) and not key.split(".")[-1].startswith("@") and TEST_NAME.search(place(value))
+        if isinstance(value, str)
+        and not key.split(".")[-1].startswith("@")
+        and (TEST_NAME.search(place(value)) or PUBLISHED.search(place(value)))
     ]
     train, dev = readers(config, "train"), readers(config, "dev")
+    for reader in (*train, *dev):
+        if place(reader["path"] or "") in map(place, ARTICLES) and reader.get("titles") is None:
+            found.append(f"all articles of {reader['path']} are read, those of the test part among them")
     for one in train:
         for other in (r for r in dev if r["path"] is not None and place(r["path"]) == place(one["path"] or "")):
             (begin, end), (dev_begin, dev_end) = share(one), share(other)
+            if is_split(one, other):
+                continue
             if max(begin, dev_begin) < min(end, dev_end) or one.get("sentences") != other.get("sentences"):
                 found.append(f"train and dev overlap in {one['path']}")
     shares = [[share(r) for r in part if is_chunks(r)] for part in (train, dev)]
@@ -286,6 +302,40 @@ def test_no_config_reads_a_test_file(make: Callable[[], Config]) -> None:
 def test_the_check_of_configs_finds_leaks(old: str, new: str) -> None:
     assert old in GOOD
     assert leaks(config_of(GOOD.replace(old, new))) != []
+
+
+ASKED = """
+[corpora]
+
+[corpora.train]
+@readers = "cascade.Questions.v1"
+path = "squad1/dev"
+titles = "split.json"
+part = "train"
+
+[corpora.dev]
+@readers = "cascade.Questions.v1"
+path = "squad_v1.1_dev/dev-v1.1.json"
+titles = "split.json"
+part = "dev"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('part = "dev"', 'part = "train"'),
+        ('part = "dev"', 'part = "test"'),
+        ('titles = "split.json"\npart = "dev"', 'titles = "other.json"\npart = "dev"'),
+        ('path = "squad1/dev"\ntitles = "split.json"\npart = "train"', 'path = "squad2/dev"'),
+        ('path = "squad1/dev"', 'path = "scifact/claims_dev.jsonl"'),
+        ('path = "squad1/dev"', 'path = "xquad/xquad.en.json"'),
+    ],
+)
+def test_the_check_of_configs_finds_leaks_between_articles(old: str, new: str) -> None:
+    assert leaks(config_of(ASKED)) == []
+    assert old in ASKED
+    assert leaks(config_of(ASKED.replace(old, new))) != []
 
 
 @pytest.mark.parametrize("word", ["latest.conllu", "contest/train", "ewt/train", "attested.conllu"])

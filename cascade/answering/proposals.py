@@ -14,9 +14,6 @@ from cascade.model import CascadeModel
 from cascade.tasks import Reading, Reranking, Retrieval
 from cascade.tasks.base import Predictions, Task
 
-SEARCH = "search"
-"""Name of the stage under which a Doc keeps the scores of its hits."""
-
 
 class Stages:
     """Which tasks of a graph retrieve, read and rerank.
@@ -53,7 +50,7 @@ class Stages:
         scores["length"] = (read["last"] - read["first"] + 1).astype(float)
         if self.retrieve is not None:
             scores["retrieve"] = predictions[self.retrieve]["score"][read["text"]]
-        found = documents.stage(doc, SEARCH).get("scores")
+        found = documents.stage(doc, documents.SEARCH).get("scores")
         if found is not None:
             scores["search"] = np.array(found, dtype=float)[read["text"]]
         alive = np.ones(len(read["text"]), dtype=bool)

@@ -20,10 +20,10 @@ from cascade.answering.decisions import Decision
 from cascade.answering.encoders import passage_encoder
 from cascade.answering.explain import explain
 from cascade.answering.locate import answers
-from cascade.answering.proposals import SEARCH, Stages
+from cascade.answering.proposals import Stages
 from cascade.answering.settings import FILE, Answering
 from cascade.config import find
-from cascade.docs import Answer
+from cascade.docs import SEARCH, Answer
 from cascade.errors import ConfigError
 from cascade.graph import Candidates as CandidatesEdge
 from cascade.model import CascadeModel

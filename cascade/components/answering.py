@@ -18,12 +18,11 @@ from cascade import docs as documents
 from cascade import storage
 from cascade.answering import Answering, Decision, answers
 from cascade.answering.encoders import passage_encoder
-from cascade.answering.proposals import SEARCH
 from cascade.answering.questions import HITS, Answers, QuestionAnswering, is_askable
 from cascade.answering.settings import FILE
 from cascade.components.answers import AnswerScorer, score_answered, write_answers, write_spans
 from cascade.components.processes import spare_threads
-from cascade.docs import Passage
+from cascade.docs import SEARCH, Passage
 from cascade.errors import ConfigError, ModelError, StoreError
 from cascade.evaluation import bare_copy
 from cascade.model import CascadeModel

@@ -10,8 +10,8 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from cascade import docs as documents
-from cascade.answering.proposals import SEARCH
 from cascade.answering.questions import Answers
+from cascade.docs import SEARCH
 from cascade.evaluation import means, score_answers
 
 ANSWERS = "answers"

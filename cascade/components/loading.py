@@ -24,8 +24,8 @@ def load(model: str | Path, *, name: str = "cascade", **config: Any) -> Language
     Args:
         model: Name of a shipped pipeline, a model folder, or what `spacy.load` takes: a folder or an installed package.
         name: The component's name, where the pipeline is made for it.
-        config: Settings of the component: `tasks`, `given`, `overwrite`, `device`, `words`, `precision`; where the model
-            answers questions, `index`, `hits`, `top_k`, `questions`, `device`.
+        config: Settings of the component: `tasks`, `given`, `overwrite`, `device`, `words`, `precision`; those of
+            `cascade_qa` where the model answers questions.
 
     Returns:
         The pipeline: the saved one where it is spaCy's, else a blank one of the model's language with the model in it.

@@ -62,6 +62,8 @@ class Batch:
         pairs: The two text rows of every pair. Shape: [pairs, 2].
         features: What the encoder made of the texts, per view.
         counts: Rows of every unit, per Doc.
+        prior: What the search said of the passages of questions, see `cascade.docs.search_scores`; 0 for other texts.
+            Shape: [texts].
         targets: Gold per task, concatenated over Docs; tasks for which no Doc has gold are absent.
     """
 
@@ -69,6 +71,7 @@ class Batch:
     pairs: Tensor
     features: Mapping[View, Mapping[str, Tensor]]
     counts: Mapping[Unit, list[int]]
+    prior: Tensor
     targets: Mapping[str, Mapping[str, Tensor]]
 
     def split(self, unit: Unit, values: np.ndarray, rows: Rows) -> list[np.ndarray]:
@@ -95,7 +98,14 @@ class Batch:
         }
         targets = {t: {n: v.to(device) for n, v in values.items()} for t, values in self.targets.items()}
         features = {view: {n: v.to(device) for n, v in own.items()} for view, own in self.features.items()}
-        return Batch(rows=moved, pairs=self.pairs.to(device), features=features, counts=self.counts, targets=targets)
+        return Batch(
+            rows=moved,
+            pairs=self.pairs.to(device),
+            features=features,
+            counts=self.counts,
+            prior=self.prior.to(device),
+            targets=targets,
+        )
 
 
 def collate(
@@ -135,6 +145,7 @@ def collate(
         pairs=torch.as_tensor(np.stack([first, first + 1], axis=1)),
         features=features(Texts(words, first.tolist(), questions)),
         counts=counts,
+        prior=torch.tensor([s for doc, n in zip(docs, per_doc, strict=True) for s in _prior(doc, n, asked)]),
         targets=read_targets(docs, tasks, counts),
     )
 
@@ -154,6 +165,10 @@ def read_targets(
 
 def _words(doc: Doc) -> list[str]:
     return [word for text in documents.words(doc) for word in text]
+
+
+def _prior(doc: Doc, texts: int, asked: bool) -> list[float]:
+    return documents.search_scores(doc) if asked else [0.0] * texts
 
 
 def _rows(lengths: Sequence[int]) -> Rows:

@@ -2,11 +2,13 @@
 
 from cascade.docs.answers import Answer
 from cascade.docs.extensions import (
+    SEARCH,
     answers,
     is_question,
     passage_texts,
     passages,
     register,
+    search_scores,
     set_answers,
     set_passages,
     set_stage,
@@ -32,6 +34,7 @@ from cascade.docs.tokens import (
 __all__ = [
     "CHUNKS",
     "PAIR",
+    "SEARCH",
     "Answer",
     "Offsets",
     "Passage",
@@ -47,6 +50,7 @@ __all__ = [
     "passage_words",
     "passages",
     "register",
+    "search_scores",
     "set_answers",
     "set_passages",
     "set_stage",

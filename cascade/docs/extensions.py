@@ -13,6 +13,10 @@ from cascade.docs.passages import Passage
 _PASSAGES, _ANSWERS, _STAGES = "cascade_passages", "cascade_answers", "cascade_stages"
 
 
+SEARCH = "search"
+"""Name of the stage under which a Doc keeps the scores of its hits."""
+
+
 def register() -> None:
     """Register `doc._.cascade`, `doc._.passages` and `doc._.answers`; a second call does nothing."""
     if not Doc.has_extension("cascade"):
@@ -55,6 +59,13 @@ def set_answers(doc: Doc, given: Iterable[Answer] | None) -> None:
         doc.user_data.pop(_ANSWERS, None)
     else:
         doc.user_data[_ANSWERS] = [answer.to_json() for answer in given]
+
+
+def search_scores(doc: Doc) -> list[float]:
+    """Scores that the search gave the passages, relative to the best; 0 throughout where none is known."""
+    scores: list[float] = stage(doc, SEARCH).get("scores", [])
+    best = max(map(abs, scores), default=0.0) or 1.0
+    return [score / best for score in scores] or [0.0] * len(passage_texts(doc))
 
 
 def stage(doc: Doc, task: str) -> dict[str, Any]:

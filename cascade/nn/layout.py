@@ -20,12 +20,14 @@ class Layout:
         rows: Rows by unit.
         pairs: The two text rows of every pair. Shape: [pairs, 2].
         spans: First and last token row of every span; none until a task has proposed some. Shape: [spans, 2].
+        prior: What a search said of the texts before any task did, from 0 to 1; None without one. Shape: [texts].
         added: Unit and scores of the candidates, by the task that has scored them. Shape of each: [rows of the unit].
     """
 
     rows: Mapping[Unit, Rows]
     pairs: Tensor
     spans: Tensor
+    prior: Tensor | None = None
     added: Mapping[str, tuple[Unit, Tensor]] = field(default_factory=dict)
 
     @property
@@ -66,18 +68,21 @@ class Layout:
         rows = Rows(parent=parent, alive=alive, size=len(self.rows["text"]))
         return replace(self, rows={**self.rows, "span": rows}, spans=spans)
 
-    def prune(self, task: str, unit: Unit, scores: Tensor, k: int, forced: Tensor | None = None) -> Layout:
+    def prune(
+        self, task: str, unit: Unit, scores: Tensor, k: int, forced: Tensor | None = None, order: Tensor | None = None
+    ) -> Layout:
         """Keep the k best rows of every parent and what lies below them.
 
         Args:
             task: Name of the task that has scored the rows.
             unit: Unit of the candidates.
             scores: Their scores, handed on with their gradient. Shape: [rows].
+            order: Scores that tell which are best; the same when None. Shape: [rows].
             k: Rows kept per parent.
             forced: Rows kept before all others. Shape: [rows], bool.
         """
         rows = self.rows[unit]
-        ranked = scores.detach().masked_fill(~rows.alive, float("-inf"))
+        ranked = (scores if order is None else order).detach().masked_fill(~rows.alive, float("-inf"))
         if forced is not None:
             ranked = ranked.masked_fill(forced & rows.alive, float("inf"))
         alive = {unit: rows.alive & (_rank(ranked, rows) < k)}

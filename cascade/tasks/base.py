@@ -151,6 +151,10 @@ class Task(ABC):
         """The task's own scores, by which `Candidates` edges keep rows and which they hand on. Shape: [rows]."""
         raise NotImplementedError
 
+    def order(self, output: Output) -> Tensor:
+        """The scores by which `Candidates` edges choose rows, where these are not what they hand on. Shape: [rows]."""
+        return self.keep(output)
+
     def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
         """Rows that are right, which `Candidates(gold=True)` edges keep in any case. Shape: [rows], bool."""
         raise NotImplementedError

@@ -39,6 +39,8 @@ class Retrieval(AskedTask):
         compared: Whether a passage is judged `alone` (cross-entropy of two classes) or also `within_question`, against
             the question's other passages (a softmax over these; where the answer stands in several, the probability of
             all of them counts), which then is added.
+        prior: Weight of what the search said, relative to its best hit, in the choice of the passages that are kept; to
+            be chosen on dev. It has no part in the score that is handed on.
         hidden: Width of the classifier's hidden layer.
         dropout: Share of the classifier's inputs and hidden values dropped in training.
 
@@ -48,6 +50,7 @@ class Retrieval(AskedTask):
 
     pool: Pooling = "attention"
     compared: Compared = "within_question"
+    prior: float = 0.0
     hidden: int = 100
     dropout: float = 0.0
 
@@ -86,6 +89,11 @@ class Retrieval(AskedTask):
         """Log odds that a passage holds the answer. Shape: [passages]."""
         logits = output.scores["logits"]
         return logits[:, 1] - logits[:, 0]
+
+    def order(self, output: Output) -> Tensor:
+        """The log odds and the weighted score of the search."""
+        prior = output.layout.prior
+        return self.keep(output) if prior is None else self.keep(output) + self.prior * prior
 
     def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
         """Passages with an answer."""

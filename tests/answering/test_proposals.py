@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import spacy
 
-from cascade.answering.proposals import SEARCH, Stages
-from cascade.docs import passage_of, set_stage
+from cascade.answering.proposals import Stages
+from cascade.docs import SEARCH, passage_of, set_stage
 from cascade.errors import GraphError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel

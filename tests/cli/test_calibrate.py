@@ -38,10 +38,13 @@ def test_paragraphs_alone_a_part_and_a_rule(run, place: Place) -> None:
 
 
 @pytest.mark.parametrize("text", ["f2", "precision", "precision=2", "precision=x", "recall=0.9", ""])
-def test_rules_that_are_none(run, place: Place, text: str) -> None:
+def test_rules_that_are_none(text: str) -> None:
     with pytest.raises(ConfigError, match="expected f1, or precision"):
         parse_rule(text)
-    run("calibrate", place.model, place.questions, "--rule", text or "=", code=1)
+
+
+def test_a_wrong_rule_writes_nothing(run, place: Place) -> None:
+    assert "--rule f2" in run("calibrate", place.model, place.questions, "--rule", "f2", code=1).stderr
     assert not (place.model / "answering.json").exists()
 
 

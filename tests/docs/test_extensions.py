@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 
 from cascade import docs as documents
 from cascade.docs import Answer, passage_of
+from tests.questions import question
 
 NLP = spacy.blank("en")
 ANSWER = Answer(
@@ -77,3 +78,13 @@ def test_words_to_read() -> None:
     documents.set_passages(doc, [])
     assert documents.size(doc) == 0
     assert documents.size(Doc(NLP.vocab)) == 0
+
+
+def test_scores_of_the_search_are_relative_to_the_best() -> None:
+    doc = question("Where?", ["A boat.", "A lamp."])
+    assert documents.search_scores(doc) == [0.0, 0.0]
+    documents.set_stage(doc, documents.SEARCH, {"scores": [8.0, 2.0]})
+    assert documents.search_scores(doc) == [1.0, 0.25]
+    documents.set_stage(doc, documents.SEARCH, {"scores": [0.0, 0.0]})
+    assert documents.search_scores(doc) == [0.0, 0.0]
+    assert documents.search_scores(question("Where?", [])) == []

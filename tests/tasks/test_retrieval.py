@@ -16,7 +16,7 @@ from cascade.nn.decoders.base import Classifier, Output
 from cascade.nn.rows import MISSING, Rows
 from cascade.tasks import Retrieval
 from tests.layouts import layout_of
-from tests.questions import BOAT, CLOCK, LAMP, NLP, asked, question
+from tests.questions import BOAT, CLOCK, LAMP, NLP, asked, chain, model_of, question
 
 DECODER = Classifier(2, hidden=2, classes=2)
 
@@ -134,3 +134,16 @@ def test_a_doc_that_is_no_question_stays_as_it_is() -> None:
 def test_wrong_settings(settings: dict[str, Any]) -> None:
     with pytest.raises(GraphError, match=next(iter(settings))):
         Retrieval("r", **settings)
+
+
+def test_the_search_has_a_say_in_what_is_kept_and_none_in_the_score() -> None:
+    doc = question("Who mends it?", [CLOCK, BOAT, LAMP])
+    documents.set_stage(doc, documents.SEARCH, {"scores": [4.0, 1.0, 2.0]})
+    for prior, best in ((0.0, None), (1e4, 0)):
+        model = model_of(chain(k=1))
+        model.task("retrieve").prior = prior
+        found = model.predict([doc])[0]
+        own = found["retrieve"]["score"]
+        kept = set(found["read"]["text"].tolist())
+        assert kept == {int(own.argmax()) if best is None else best}
+        np.testing.assert_array_equal(own, model_of(chain(k=1)).predict([doc])[0]["retrieve"]["score"])

@@ -47,7 +47,8 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     scores = trainer().fit(tmp_path / "whole" / "run")
     assert scores.keys() >= {"retrieve_mrr", "read_f1", "rerank_f1"}
     with monkeypatch.context() as patched:
-        take, taken = Updates.take, []
+        take = Updates.take
+        taken: list[int] = []
 
         def mortal(self: Updates, *arguments: Any, **named: Any) -> None:
             if len(taken) == after:
