@@ -39,6 +39,7 @@ def questions(
     negatives: int = 0,
     unanswerable: Unanswerable = "all",
     limit: int | None = None,
+    distant: bool = False,
 ) -> Reader:
     """Questions with their passage, gold answers and hard negatives; see `cascade.retrieval.questions.asked`.
 
@@ -52,6 +53,7 @@ def questions(
         negatives: Paragraphs that a question gets beside its own.
         unanswerable: Whether questions without an answer are read: `all` questions, `none` of these, or these `only`.
         limit: How many questions are read at most, drawn by chance and always the same.
+        distant: Whether every mention of an answer is gold; see `asked`.
 
     Raises:
         ConfigError: There is no path, or there are titles but no part.
@@ -69,7 +71,7 @@ def questions(
         if not any(questions_of(chosen)):
             chosen_by = f"part = {part!r}, unanswerable = {unanswerable!r}, limit = {limit}"
             raise DataError(f"expected questions with {chosen_by}, got none; change one of these", path=file)
-        return asked(nlp, chosen, negatives=negatives, pool=articles)
+        return asked(nlp, chosen, negatives=negatives, pool=articles, distant=distant)
 
     return Reader(read=read)
 

@@ -11,8 +11,9 @@ from spacy.tokens import Doc
 
 from cascade import docs as documents
 from cascade.data.answers import normalize_squad
+from cascade.data.distant import distant_mentions
 from cascade.data.squad import Article, Paragraph, Question, questions
-from cascade.docs import Passage, passage_of
+from cascade.docs import Answer, Passage, passage_of
 from cascade.retrieval.index import Index
 from cascade.retrieval.locating import locate
 
@@ -35,7 +36,12 @@ def question_doc(nlp: Language, text: str, passages: Sequence[Passage]) -> Doc:
 
 
 def asked(
-    nlp: Language, articles: Sequence[Article], *, negatives: int = 0, pool: Sequence[Article] = ()
+    nlp: Language,
+    articles: Sequence[Article],
+    *,
+    negatives: int = 0,
+    pool: Sequence[Article] = (),
+    distant: bool = False,
 ) -> Iterator[Doc]:
     """Questions with their paragraph, their gold answers, and hard negatives.
 
@@ -47,19 +53,31 @@ def asked(
         articles: The articles.
         negatives: How many paragraphs a question gets beside its own.
         pool: Articles whose paragraphs are negatives; those of the questions when empty.
+        distant: Whether every mention of an answer in any of the paragraphs is gold, as where only its text is known
+            (distant supervision); those of the highest score then come whether or not they hold one.
 
     Yields:
         Docs; the question's own paragraph comes first. `doc.user_data["id"]` is the question's id.
     """
     own = list(paragraphs(articles))
-    found = _negatives(articles, paragraphs(pool or articles), negatives) if negatives else {}
+    found = _others(articles, paragraphs(pool or articles), negatives, distant) if negatives else {}
     by_context = {passage.text: passage for passage in own}
     for paragraph, question in questions(articles):
         passage = by_context[paragraph.context]
         doc = question_doc(nlp, question.text, [passage, *found.get(question.id, ())])
         doc.user_data["id"] = question.id
-        documents.set_answers(doc, [locate(passage, answer.start, answer.end) for answer in question.answers])
+        documents.set_answers(doc, list(_mentioned(doc, question) if distant else _annotated(passage, question)))
         yield doc
+
+
+def _annotated(passage: Passage, question: Question) -> Iterator[Answer]:
+    return (locate(passage, answer.start, answer.end) for answer in question.answers)
+
+
+def _mentioned(doc: Doc, question: Question) -> Iterator[Answer]:
+    texts = [answer.text for answer in question.answers]
+    for passage in documents.passages(doc):
+        yield from (locate(passage, *place) for place in distant_mentions(passage.text, texts))
 
 
 def paragraphs(articles: Iterable[Article]) -> Iterator[Passage]:
@@ -72,21 +90,25 @@ def paragraphs(articles: Iterable[Article]) -> Iterator[Passage]:
                 yield passage_of(paragraph.context, id=f"{article.title}#{number}", source=article.title)
 
 
-def _negatives(articles: Sequence[Article], pool: Iterable[Passage], number: int) -> dict[str, list[Passage]]:
-    """Hard negatives by question id."""
+def _others(
+    articles: Sequence[Article], pool: Iterable[Passage], number: int, distant: bool
+) -> dict[str, list[Passage]]:
+    """Paragraphs beside a question's own, by question id: hard negatives, or whatever is found."""
     asked = [(paragraph, question) for paragraph, question in questions(articles) if question.answers]
     with TemporaryDirectory() as folder:
         added = ((passage.id, "", [passage]) for passage in pool)
         with Index.build(Path(folder) / "index", added, encoder=None) as index:
             hits = index.search_batch([question.text for _, question in asked], SEARCHED)
     return {
-        question.id: [hit.passage for hit in own if not _answers(hit.passage, paragraph, question)][:number]
+        question.id: [hit.passage for hit in own if not _excluded(hit.passage, paragraph, question, distant)][:number]
         for (paragraph, question), own in zip(asked, hits, strict=True)
     }
 
 
-def _answers(passage: Passage, paragraph: Paragraph, question: Question) -> bool:
-    """Whether a passage may answer a question: it is the question's own, or holds the words of an answer."""
+def _excluded(passage: Passage, paragraph: Paragraph, question: Question, distant: bool) -> bool:
+    """Whether a passage is the question's own, or no negative since it holds the words of an answer."""
+    if passage.text == paragraph.context or distant:
+        return passage.text == paragraph.context
     text = normalize_squad(passage.text)
     answers = {normalize_squad(answer.text) for answer in question.answers} - {""}
-    return passage.text == paragraph.context or any(answer in text for answer in answers)
+    return any(answer in text for answer in answers)

@@ -75,3 +75,15 @@ def test_negatives_may_come_from_other_articles(articles: list[Article]) -> None
     assert {p.document for p in docs["e"]._.passages} >= {"Clocks#1", "Lamps#1"} or len(docs["e"]._.passages) > 1
     assert docs["e"]._.passages[0].text == LAMP
     assert len({p.text for p in docs["e"]._.passages}) == len(docs["e"]._.passages)
+
+
+def test_distant_supervision_marks_every_mention_in_any_paragraph(articles: list[Article]) -> None:
+    more = Paragraph(context="At dusk Mara lit it. Samara and Mara's lamp.", questions=())
+    articles[0] = Article(title="Lamps", paragraphs=(*articles[0].paragraphs, more))
+    doc = next(iter(asked(NLP, articles, negatives=4, distant=True)))
+    texts = {passage.id: passage.text for passage in doc._.passages}
+    assert LAMP in texts.values() and more.context in texts.values()
+    marked = [(texts[a.passage], a.first, a.plain) for a in doc._.answers]
+    assert marked.count((LAMP, 0, "Mara")) == 1
+    assert {first for text, first, _ in marked if text == more.context} == {8, 32}
+    assert {plain for *_, plain in marked} == {"Mara"}
