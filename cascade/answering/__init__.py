@@ -8,7 +8,9 @@ from cascade.answering.candidates import Candidates, Labelled
 from cascade.answering.confidence import Calibration
 from cascade.answering.decisions import Decision, Group
 from cascade.answering.encoders import passage_encoder
+from cascade.answering.evaluation import AnswerEvaluation, evaluate_answers, fit_settings
 from cascade.answering.explain import explain, render
+from cascade.answering.export import export_reader
 from cascade.answering.fitting import fit
 from cascade.answering.fusion import Fusion, Weight
 from cascade.answering.locate import answers
@@ -17,6 +19,7 @@ from cascade.answering.settings import Answering
 
 __all__ = [
     "Aggregation",
+    "AnswerEvaluation",
     "Answering",
     "Answers",
     "Attribution",
@@ -38,8 +41,11 @@ __all__ = [
     "Weight",
     "answers",
     "attribute",
+    "evaluate_answers",
     "explain",
+    "export_reader",
     "fit",
+    "fit_settings",
     "passage_encoder",
     "render",
 ]

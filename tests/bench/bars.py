@@ -97,7 +97,8 @@ BARS = (
 QA = "en_cascade_qa"
 READING, OPEN = "SQuAD v1.1 test articles, gold paragraph", "SQuAD v1.1 test articles, all paragraphs"
 UNANSWERABLE = "SQuAD v2.0 test articles, gold paragraph"
-PRUNED, HAYSTACK = "30 passages, beside reading all", "30 passages, beside transformers-haystack"
+PRUNED = "SQuAD v1.1 test articles, 30 passages, beside reading all"
+HAYSTACK = "SQuAD v1.1 test articles, 30 passages, beside transformers-haystack"
 ANSWERING = (
     Bar(QA, READING, "best_em", 0.62),
     Bar(QA, READING, "best_f1", 0.75),

@@ -66,9 +66,9 @@ class Plan:
         strength: Of the successive regularization.
     """
 
-    train: int = 1_200
-    dev: int = 200
-    test: int = 500
+    train: int = 800
+    dev: int = 150
+    test: int = 400
     others: int = 7
     trained: int = 2
     kept: int = 4

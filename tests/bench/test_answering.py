@@ -76,7 +76,7 @@ def measure(data_folder: Path, model: str, request: pytest.FixtureRequest, resul
     @cache
     def measure(setting: str) -> dict[str, float]:
         found = ways[setting]()
-        results.add(QA, setting if PART == "test" else f"{setting} ({PART} articles instead)", found)
+        results.add(QA, setting.replace("test articles", f"{PART} articles"), found)
         return found
 
     return measure

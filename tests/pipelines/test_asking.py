@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -33,9 +34,12 @@ def test_the_split_of_the_articles_is_found_from_anywhere(tmp_path: Path, monkey
 
 def test_the_reader_finds_the_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    text = '{"title": "%s", "paragraphs": [{"context": "It is.", "qas": [{"id": "%s", "question": "Is it?", "answers": []}]}]}'
-    articles = ", ".join(text % (title, title) for title in ("Warsaw", "Oxygen", "Elsewhere"))
-    (tmp_path / "asked.json").write_text('{"data": [%s]}' % articles)
+    asked = {"question": "Is it?", "answers": []}
+    articles = [
+        {"title": title, "paragraphs": [{"context": "It is.", "qas": [{**asked, "id": title}]}]}
+        for title in ("Warsaw", "Oxygen", "Elsewhere")
+    ]
+    (tmp_path / "asked.json").write_text(json.dumps({"data": articles}))
 
     def ids(**settings: Any) -> list[str]:
         return [e.reference.user_data["id"] for e in questions("asked.json", **settings)(spacy.blank("en"))]
