@@ -128,6 +128,21 @@ def test_predicting_changes_no_doc() -> None:
         assert [doc.to_bytes() for doc in docs] == before
 
 
+def test_the_last_stage_has_the_say_unless_answers_were_there() -> None:
+    model, doc, kept = model_of(chain()), asked()[0], asked()[0]
+    documents.set_answers(doc, None)
+    before = documents.answers(kept)
+    assert before is not None
+    for each, own in ((doc, True), (kept, False)):
+        found = model.predict([each])[0]
+        found["rerank"] = {**found["rerank"], "score": np.where(np.isfinite(found["rerank"]["score"]), 9.0, -np.inf)}
+        for name in TASKS:
+            model.task(name).annotate(each, found[name], overwrite=False)
+        assert (documents.answers(each) == before) is not own
+    best = documents.stage(doc, "rerank")["answers"]
+    assert [answer.plain for answer in documents.answers(doc) or []] == best
+
+
 def test_questions_survive_bytes_and_doc_bins() -> None:
     model, docs = model_of(chain()), asked()
     for doc, found in zip(docs, model.predict(docs), strict=True):
@@ -140,7 +155,8 @@ def test_questions_survive_bytes_and_doc_bins() -> None:
             assert documents.passages(other) == documents.passages(doc)
             assert documents.answers(other) == documents.answers(doc)
             for name in TASKS:  # a list comes back from bytes as a tuple
-                kept = {key: list(values) for key, values in documents.stage(other, name).items()}
+                found = documents.stage(other, name).items()
+                kept = {key: list(v) if isinstance(v, tuple) else v for key, v in found}
                 assert kept == documents.stage(doc, name)
     same(model.predict(copies)[0]["rerank"], model.predict(docs)[0]["rerank"], 0.0)
 

@@ -104,6 +104,7 @@ class Costs:
             kept += 1
         while looked_at < len(sizes) and self.of(sizes[: looked_at + 1], kept) <= limit:  # what reading has left over
             looked_at += 1
+        looked_at = looked_at if self.low else kept  # where nothing prunes, whatever is looked at is read
         return Plan(looked_at=looked_at, read=kept, flops=self.of(sizes[:looked_at], kept))
 
     def learn(self, flops: float, seconds: float) -> None:

@@ -40,8 +40,8 @@ It is one part of a cascade of {tasks}. What it does otherwise than there:
 - **Scores of two passages do not compare**, since each was held against "no answer" in its own passage. The stages that
   chose among passages and spans, and the calibration of their scores, are left out too.
 - **Words are cut otherwise** around a few marks, such as the degree sign, which there are words by themselves. There,
-  passages are read in windows of {window} pieces, one every {stride}, behind the first {question} pieces of the
-  question.
+  passages are read in windows of {window} pieces, {overlap} of them shared with the window before, behind the first
+  {question} pieces of the question.
 
 The longest answer has {longest} words.
 """
@@ -111,7 +111,7 @@ def _card(name: str, tasks: Sequence[str], encoder: TransformerEncoder, decoder:
         name=name,
         tasks=", ".join(tasks),
         window=encoder.pieces.size,
-        stride=encoder.pieces.stride,
+        overlap=encoder.pieces.room - encoder.pieces.stride,
         question=QUESTION,
         longest=decoder.longest,
     )

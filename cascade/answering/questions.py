@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, overload
@@ -227,16 +227,17 @@ class QuestionAnswering:
         return found
 
     def _low(self) -> int:
-        """Blocks below the stage that prunes."""
-        return 0 if self.stages.retrieve is None else self.model.node(self.stages.retrieve).highest
+        """Blocks below the stage that prunes; 0 where none does."""
+        return self.model.node(self.stages.retrieve).highest if self.stages.retrieve and self._prunes() else 0
 
     def _kept(self) -> int:
         """Passages that are read without a budget."""
-        edges: Iterable[Any] = ()
-        if self.stages.retrieve is not None:
-            edges = self.model.graph.edges_into(self.stages.read or "").get(self.stages.retrieve, ())
-        kept = [edge.predict or edge.k for edge in edges if isinstance(edge, CandidatesEdge)]
-        return min(kept, default=self.hits)
+        return min((edge.predict or edge.k for edge in self._prunes()), default=self.hits)
+
+    def _prunes(self) -> list[CandidatesEdge]:
+        """The edges that prune what is read."""
+        edges = self.model.graph.edges_into(self.stages.read or "").get(self.stages.retrieve or "", ())
+        return [edge for edge in edges if isinstance(edge, CandidatesEdge)]
 
     def _answers(self, doc: Doc, hits: list[Hit], decision: Decision, *, top_k: int, explained: bool) -> Answers:
         passages = documents.passages(doc)

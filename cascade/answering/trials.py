@@ -149,7 +149,7 @@ def _run(qa: QuestionAnswering, part: Sequence[tuple[Asked, Doc]], setting: Sett
             setting=setting,
             passages=passages,
             gold=frozenset(gold),
-            retrieved=None if stages.retrieve is None else found[stages.retrieve]["score"],
+            retrieved=None if stages.retrieve is None else found[stages.retrieve]["order"],
             kept=frozenset(found[stages.read or ""]["text"].tolist()),
             candidates=stages.candidates(doc, found),
         )

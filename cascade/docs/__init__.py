@@ -13,6 +13,7 @@ from cascade.docs.extensions import (
     set_passages,
     set_stage,
     stage,
+    stages,
 )
 from cascade.docs.offsets import Offsets, Transcript
 from cascade.docs.passages import Passage, Value, passage_of, word_spans, words_of
@@ -57,6 +58,7 @@ __all__ = [
     "size",
     "spaces",
     "stage",
+    "stages",
     "texts",
     "tokens",
     "word_spans",

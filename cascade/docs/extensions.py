@@ -43,7 +43,8 @@ def passage_texts(doc: Doc) -> list[str]:
 
 
 def set_passages(doc: Doc, found: Iterable[Passage]) -> None:
-    """Set `doc._.passages`; they are kept as plain values, so that Docs stay portable."""
+    """Set `doc._.passages`, as plain values, so that Docs stay portable; what a search said of others is dropped."""
+    doc.user_data.get(_STAGES, {}).pop(SEARCH, None)
     doc.user_data[_PASSAGES] = [passage.to_json() for passage in found]
 
 
@@ -72,6 +73,11 @@ def stage(doc: Doc, task: str) -> dict[str, Any]:
     """What a stage of a question's cascade has predicted, by which the task is scored; empty without any."""
     found: dict[str, Any] = doc.user_data.get(_STAGES, {}).get(task, {})
     return found
+
+
+def stages(doc: Doc) -> list[dict[str, Any]]:
+    """What all stages have predicted."""
+    return list(doc.user_data.get(_STAGES, {}).values())
 
 
 def set_stage(doc: Doc, task: str, predicted: dict[str, Any]) -> None:

@@ -59,9 +59,9 @@ def asked(
     Yields:
         Docs; the question's own paragraph comes first. `doc.user_data["id"]` is the question's id.
     """
-    own = list(paragraphs(articles))
-    found = _others(articles, paragraphs(pool or articles), negatives, distant) if negatives else {}
-    by_context = {passage.text: passage for passage in own}
+    by_context = {passage.text: passage for passage in paragraphs([*articles, *pool])}
+    others = [by_context[passage.text] for passage in paragraphs(pool or articles)]
+    found = _others(articles, others, negatives, distant) if negatives else {}
     for paragraph, question in questions(articles):
         passage = by_context[paragraph.context]
         doc = question_doc(nlp, question.text, [passage, *found.get(question.id, ())])
@@ -84,10 +84,10 @@ def paragraphs(articles: Iterable[Article]) -> Iterator[Passage]:
     """The different paragraphs of articles as passages."""
     seen: set[str] = set()
     for article in articles:
-        for number, paragraph in enumerate(article.paragraphs):
+        for paragraph in article.paragraphs:
             if paragraph.context not in seen:
+                yield passage_of(paragraph.context, id=f"{article.title}#{len(seen)}", source=article.title)
                 seen.add(paragraph.context)
-                yield passage_of(paragraph.context, id=f"{article.title}#{number}", source=article.title)
 
 
 def _others(

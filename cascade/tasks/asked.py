@@ -19,6 +19,8 @@ from cascade.tasks.base import Predictions, Task
 
 ANSWERS = "answers"
 """Key under which a stage keeps the texts of its answers, the best first."""
+WROTE = "wrote"
+"""Key under which it keeps whether `doc._.answers` are its own."""
 
 
 LIMIT = 20

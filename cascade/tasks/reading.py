@@ -19,7 +19,7 @@ from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.reader import Overlap, SpanReader
 from cascade.nn.layout import Layout
 from cascade.nn.rows import MISSING, Rows
-from cascade.tasks.asked import ANSWERS, AskedTask, best_answers, covered, mentions, score_best
+from cascade.tasks.asked import ANSWERS, WROTE, AskedTask, best_answers, covered, mentions, score_best
 from cascade.tasks.base import Predictions, require_choices, require_ranges
 
 Mentions = Literal["any", "all"]
@@ -38,7 +38,7 @@ class Reading(AskedTask):
         layer: See `Task`.
         mentions: Where a passage has several mentions of the answer: `any` maximizes the probability of all together
             (marginal likelihood), `all` the mean of their log probabilities, as RE3QA does.
-        longest: Words of the longest answer; longer gold is passed over.
+        longest: Words of the longest answer; a passage all of whose gold is longer gives no loss.
         beam: First words, and last words, that are combined.
         spans: Candidates in each passage.
         overlap: Which candidates a better one strikes out.
@@ -160,9 +160,12 @@ def span_targets(doc: Doc, longest: int) -> Targets | None:
     spans = np.zeros((sum(map(len, words)), longest), dtype=np.int64)
     before = 0
     for own, gold in zip(words, found, strict=True):
-        for first, end in (covered(own, *mention) for mention in gold):
-            if 0 < end - first <= longest:
-                spans[before + first, end - first - 1] = 1
+        stretches = [covered(own, *mention) for mention in gold]
+        fitting = [(first, end) for first, end in stretches if 0 < end - first <= longest]
+        for first, end in fitting:
+            spans[before + first, end - first - 1] = 1
+        if stretches and not fitting:  # there is an answer, but none that could be found
+            spans[before : before + len(own)] = MISSING
         before += len(own)
     return {"spans": spans}
 
@@ -198,7 +201,7 @@ def annotate_spans(
         doc: The question.
         predictions: See `places`.
         scores: Shape: [spans]; minus infinity for spans that are out.
-        overwrite: Whether answers that are there already are replaced.
+        overwrite: Whether answers that are there already are replaced; those of an earlier stage always are.
 
     Returns:
         Scores of all spans.
@@ -206,7 +209,8 @@ def annotate_spans(
     if not documents.is_question(doc):
         return {}
     ranked = best_answers(doc, predictions, scores)
-    documents.set_stage(doc, name, {ANSWERS: [answer.plain for answer in ranked]})
-    if overwrite or documents.answers(doc) is None:
+    free = overwrite or documents.answers(doc) is None or any(own.get(WROTE) for own in documents.stages(doc))
+    documents.set_stage(doc, name, {ANSWERS: [answer.plain for answer in ranked], WROTE: free})
+    if free:
         documents.set_answers(doc, [answer for answer in ranked if answer.scores["total"] > 0])
     return {"scores": scores}

@@ -30,7 +30,8 @@ class Reranking(AskedTask):
     A span's score and those that `Candidates` edges bring add up to the log odds of the span against no answer in its
     passage. The hard loss is the cross-entropy over the candidates of a passage and "no answer", whose log odds are 0;
     the soft loss is the squared distance of the sigmoid of the log odds and the overlap with gold (F1 of the words).
-    RE3QA has the soft loss on the logit that its softmax reads too, which pulls the two apart.
+    Where none of the candidates is right, "no answer" is the label, as it would be the better prediction. RE3QA has the
+    soft loss on the logit that its softmax reads too, which pulls the two apart.
 
     Args:
         name: See `Task`.

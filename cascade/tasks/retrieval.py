@@ -100,9 +100,13 @@ class Retrieval(AskedTask):
         return targets["label"] == 1
 
     def decode(self, output: Output) -> Predictions:
-        """Log odds of every passage, and the probability that they stand for."""
-        odds = self.keep(output).float()
-        return {"score": odds.cpu().numpy(), "probability": odds.sigmoid().cpu().numpy()}
+        """Log odds of every passage, the probability that they stand for, and the scores by which passages are kept."""
+        odds, order = self.keep(output).float(), self.order(output).float()
+        return {
+            "score": odds.cpu().numpy(),
+            "probability": odds.sigmoid().cpu().numpy(),
+            "order": order.cpu().numpy(),
+        }
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
         """Keep the scores of the passages; passages themselves stay in the order in which they were found."""

@@ -23,6 +23,8 @@ from cascade.training.mining import Material, Mined, Mining, Pair, mine
 
 _CLIP = 2.0
 """Largest norm of the gradient, as in DPR."""
+_TRIES = 1000
+"""Passages that are drawn in search of one that does not answer a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,18 +150,23 @@ def _batches(material: Material, mined: Mined, size: int, draw: random.Random) -
         targets = [draw.choice(material.positives[number]) for number in questions]
         places = dict.fromkeys(targets + [place for number in questions for place in mined.negatives[number]])
         for number in questions:
-            if places.keys() <= set(material.positives[number]):
+            if all(material.matches(number, place) for place in places):
                 places[_other(material, number, draw)] = None
         column = {place: i for i, place in enumerate(places)}
         yield _Batch(questions, list(places), [column[place] for place in targets])
 
 
 def _other(material: Material, number: int, draw: random.Random) -> int:
-    """Any passage but those that answer a question."""
-    while True:
+    """Any passage but those that may answer a question.
+
+    Raises:
+        TrainingError: None was found.
+    """
+    for _ in range(_TRIES):
         place = draw.randrange(len(material.texts))
-        if place not in material.positives[number]:
+        if not material.matches(number, place):
             return place
+    raise TrainingError(f"question {material.questions[number]!r}: its answer stands in all passages; leave it out")
 
 
 class _Fit:
@@ -217,11 +224,11 @@ class _Fit:
 
 
 def _ignored(material: Material, batch: _Batch) -> Tensor:
-    """The other positives of a question. Shape: [questions, passages], bool."""
+    """Passages that may answer a question, but for its target. Shape: [questions, passages], bool."""
     ignored = torch.zeros(len(batch.questions), len(batch.places), dtype=torch.bool)
     for row, (number, target) in enumerate(zip(batch.questions, batch.targets, strict=True)):
-        own = set(material.positives[number]) - {batch.places[target]}
-        ignored[row] = torch.tensor([place in own for place in batch.places])
+        ignored[row] = torch.tensor([material.matches(number, place) for place in batch.places])
+        ignored[row, target] = False
     return ignored
 
 

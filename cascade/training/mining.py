@@ -81,6 +81,10 @@ class Material:
         """Whether an answer to a question stands in a text, word by word in any case."""
         return any(answer in self._searchable[place] for answer in self._answers[question])
 
+    def matches(self, question: int, place: int) -> bool:
+        """Whether a text is no negative of a question: it is said to answer it, or an answer stands in it."""
+        return place in self.positives[question] or self.answers(question, place)
+
     def _positives(self, pair: Pair) -> tuple[int, ...]:
         unknown = [id for id in pair.positives if id not in self.places]
         if unknown or not pair.positives:

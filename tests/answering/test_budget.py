@@ -50,6 +50,15 @@ def test_a_plan_stays_within_its_budget_or_reads_one_passage(sizes: list[int], r
     assert plan.flops <= limit or (plan.looked_at, plan.read) == (1, 1)
 
 
+@given(SIZES, st.integers(1, 40), st.floats(1.0, 1e12))
+def test_where_nothing_prunes_what_is_looked_at_is_read(sizes: list[int], read: int, limit: float) -> None:
+    costs = _costs(low=0)
+    plan = costs.plan(sizes, read, Budget(flops=limit))
+    assert plan.looked_at == plan.read
+    assert plan.flops == pytest.approx(costs.of(sizes[: plan.read], plan.read))
+    assert plan.flops <= limit or plan.read == 1
+
+
 @given(SIZES, st.integers(1, 10), st.floats(1.0, 1e10), st.floats(1.0, 100.0))
 def test_more_budget_never_reads_less(sizes: list[int], read: int, limit: float, more: float) -> None:
     less, greater = (COSTS.plan(sizes, read, Budget(flops=b)) for b in (limit, limit * more))
@@ -68,9 +77,9 @@ def test_time_is_judged_by_what_has_been_measured(costs: Costs) -> None:
     assert costs.rate == pytest.approx(1e8, rel=1e-3)
 
 
-def _costs() -> Costs:
+def _costs(low: int = 2) -> Costs:
     found = Costs.__new__(Costs)
-    found.low, found.high, found.width, found.weights, found.rate = 2, 6, 8, 1000.0, 1e9
+    found.low, found.high, found.width, found.weights, found.rate = low, 6, 8, 1000.0, 1e9
     return found
 
 

@@ -80,6 +80,13 @@ def test_words_to_read() -> None:
     assert documents.size(Doc(NLP.vocab)) == 0
 
 
+def test_other_passages_have_other_scores() -> None:
+    doc = question("Where?", ["A boat.", "A lamp."])
+    documents.set_stage(doc, documents.SEARCH, {"scores": [8.0, 2.0]})
+    documents.set_passages(doc, documents.passages(doc)[:1])
+    assert documents.search_scores(doc) == [0.0]
+
+
 def test_scores_of_the_search_are_relative_to_the_best() -> None:
     doc = question("Where?", ["A boat.", "A lamp."])
     assert documents.search_scores(doc) == [0.0, 0.0]

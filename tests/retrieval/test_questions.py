@@ -41,10 +41,17 @@ def test_a_question_as_a_doc() -> None:
 
 def test_paragraphs_are_passages_once_each(articles: list[Article]) -> None:
     found = list(paragraphs(articles))
-    assert [p.id for p in found] == ["Lamps#0", "Lamps#1", "Lamps#2", "Lamps#3", "Clocks#0"]
+    assert [p.id for p in found] == ["Lamps#0", "Lamps#1", "Lamps#2", "Lamps#3", "Clocks#4"]
     assert [p.text for p in found] == [LAMP, *LAMPS, CLOCK]
     assert found[0].source == "Lamps"
     assert found[0].origin(5, 8) == (5, 8)
+
+
+def test_articles_of_one_title_have_passages_of_their_own(articles: list[Article]) -> None:
+    alike = [Article(title="", paragraphs=article.paragraphs) for article in articles]
+    assert len({p.id for p in paragraphs(alike)}) == 5
+    for doc in asked(NLP, alike[1:], negatives=2, pool=alike):
+        assert len({p.id for p in doc._.passages}) == len(doc._.passages)
 
 
 def test_questions_come_with_their_paragraph_and_their_answers(articles: list[Article]) -> None:

@@ -200,10 +200,10 @@ def test_annotation_keeps_answers_that_are_likelier_than_none() -> None:
     }
     kept = Reading("read").annotate(doc, predictions)
     assert [answer.plain for answer in doc._.answers] == ["mara", "lamp"]
-    assert documents.stage(doc, "read") == {"answers": ["mara", "lamp", "old clocks"]}
+    assert documents.stage(doc, "read") == {"answers": ["mara", "lamp", "old clocks"], "wrote": True}
     assert np.array_equal(kept["scores"], predictions["score"])
     Reading("other").annotate(doc, {**predictions, "score": -predictions["score"]}, overwrite=False)
-    assert [answer.plain for answer in doc._.answers] == ["mara", "lamp"]
+    assert [answer.plain for answer in doc._.answers] == ["old clocks"], "a later stage has the say"
     Reading("other").annotate(doc, {**predictions, "score": np.full(3, -1.0)})
     assert doc._.answers == []
     assert documents.stage(doc, "other")["answers"] == ["old clocks", "mara", "lamp"]
