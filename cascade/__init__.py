@@ -10,17 +10,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cascade import answering, config, data, docs, errors, registry, retrieval, storage, tasks, testing
+    from cascade import answering, config, data, diagnostics, docs, errors, registry, retrieval, storage, tasks, testing
     from cascade.answering.questions import QuestionAnswering
     from cascade.components.loading import load
     from cascade.evaluation.evaluate import evaluate
-    from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
+    from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph, Tower
     from cascade.model import CascadeModel
-    from cascade.nn import encoders
+    from cascade.nn import encoders, sharing
     from cascade.retrieval.index import Index
     from cascade.training import curves, optimizers, regularizers, schedules
     from cascade.training.batching import Batches
     from cascade.training.corpus import Corpus
+    from cascade.training.extension import extend
     from cascade.training.trainer import Trainer
 
 __version__ = version("cascade-nlp")
@@ -39,21 +40,25 @@ __all__ = [
     "Scheduled",
     "Segments",
     "TaskGraph",
+    "Tower",
     "Trainer",
     "answering",
     "config",
     "curves",
     "data",
+    "diagnostics",
     "docs",
     "encoders",
     "errors",
     "evaluate",
+    "extend",
     "load",
     "optimizers",
     "regularizers",
     "registry",
     "retrieval",
     "schedules",
+    "sharing",
     "storage",
     "tasks",
     "testing",
@@ -74,21 +79,25 @@ _PLACES = {
     "Scheduled": "cascade.graph:Scheduled",
     "Segments": "cascade.graph:Segments",
     "TaskGraph": "cascade.graph:TaskGraph",
+    "Tower": "cascade.graph:Tower",
     "Trainer": "cascade.training.trainer:Trainer",
     "answering": "cascade.answering",
     "config": "cascade.config",
     "curves": "cascade.training.curves",
     "data": "cascade.data",
+    "diagnostics": "cascade.diagnostics",
     "docs": "cascade.docs",
     "encoders": "cascade.nn.encoders",
     "errors": "cascade.errors",
     "evaluate": "cascade.evaluation.evaluate:evaluate",
+    "extend": "cascade.training.extension:extend",
     "load": "cascade.components.loading:load",
     "optimizers": "cascade.training.optimizers",
     "registry": "cascade.registry",
     "regularizers": "cascade.training.regularizers",
     "retrieval": "cascade.retrieval",
     "schedules": "cascade.training.schedules",
+    "sharing": "cascade.nn.sharing",
     "storage": "cascade.storage",
     "tasks": "cascade.tasks",
     "testing": "cascade.testing",

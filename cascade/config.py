@@ -22,9 +22,10 @@ from cascade import registry, storage
 from cascade.errors import CascadeError, ConfigError
 from cascade.model import CascadeModel
 from cascade.registry import from_config, graph_from_config, maker, register_all
-from cascade.training import batching, curves, optimizers, regularizers, schedules
+from cascade.training import batching, curves, gradients, optimizers, regularizers, sampling, schedules, weighting
 from cascade.training.corpus import Corpus
 from cascade.training.trainer import Trainer
+from cascade.training.unfreezing import Unfreezing
 
 Reader = Callable[[Language], Iterator[Example]]
 Value = TypeVar("Value")
@@ -103,12 +104,13 @@ def shipped_file(path: str | Path) -> Path:
     return beside if beside.is_file() and not Path(path).exists() else Path(path)
 
 
-def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
-    """Read a config, interpolated.
+def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None, *, interpolate: bool = True) -> Config:
+    """Read a config.
 
     Args:
         path: A file, or the name of a shipped pipeline.
         overrides: Values by dotted key, such as `{"paths.train": "ewt/train"}`.
+        interpolate: Put values in the place of variables, such as `${paths.train}`.
 
     Raises:
         ConfigError: There is no such file, it is no config, or an override names no section.
@@ -116,7 +118,7 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     known = shipped()
     file = known[str(path)].folder / CONFIG if str(path) in known and not Path(path).is_file() else Path(path)
     try:
-        return Config().from_disk(file, overrides=dict(overrides or {}))
+        return Config().from_disk(file, overrides=dict(overrides or {}), interpolate=interpolate)
     except OSError as error:
         names = ", ".join(known) or "none"
         raise ConfigError(f"cannot read the config {file}: {error.strerror}; shipped ones: {names}") from error
@@ -124,11 +126,12 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise ConfigError(f"{file} does not make a config. {str(error).strip()}") from error
 
 
-def trainer_from_config(config: Mapping[str, Any]) -> Trainer:
+def trainer_from_config(config: Mapping[str, Any], corpora: Sequence[Corpus] | None = None) -> Trainer:
     """The trainer that a config describes, its model and its corpora among it.
 
     Args:
         config: What `read_config` gives.
+        corpora: What it is trained on, instead of the corpora of the config, which are then not read.
 
     Raises:
         ConfigError: Parts of it do not resolve, or corpora cannot be read; the message lists all of them.
@@ -137,13 +140,27 @@ def trainer_from_config(config: Mapping[str, Any]) -> Trainer:
     problems: list[str] = []
     model = _collect(problems, model_from_config, config)
     make = _collect(problems, _section, config, "cascade.trainer")
-    nlp = _collect(problems, _blank, config)
-    train, dev = (_collect(problems, _readers, config, split) for split in ("train", "dev"))
-    corpora = None if nlp is None or train is None or dev is None else _corpora(problems, train, dev, nlp)
+    if corpora is None:
+        corpora = _collect(problems, corpora_from_config, config)
     if problems or make is None:
         raise ConfigError("\n".join(problems))
     trainer: Trainer = make(model, corpora=corpora)
     return trainer
+
+
+def corpora_from_config(config: Mapping[str, Any]) -> Sequence[Corpus]:
+    """Read the corpora of a config.
+
+    Raises:
+        ConfigError: They do not resolve, or cannot be read; the message lists all that is wrong.
+    """
+    problems: list[str] = []
+    nlp = _collect(problems, _blank, config)
+    train, dev = (_collect(problems, _readers, config, split) for split in ("train", "dev"))
+    corpora = [] if nlp is None or train is None or dev is None else _corpora(problems, train, dev, nlp)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return corpora
 
 
 def model_from_config(config: Mapping[str, Any]) -> CascadeModel:
@@ -236,8 +253,22 @@ def _corpora(
 register_all(registry.batches, [batching.Batches])
 register_all(registry.curves, [curves.Constant, curves.Inverse, curves.WarmupLinear, curves.WarmupCosine])
 register_all(registry.optimizers, [optimizers.SGD, optimizers.Adam])
-register_all(registry.regularizers, [regularizers.Successive, regularizers.L2])
-register_all(registry.schedules, [schedules.Joint, schedules.Successive])
+register_all(registry.regularizers, [regularizers.Successive, regularizers.L2, regularizers.Consistency])
+register_all(registry.regularizers, [regularizers.Anchor, regularizers.Elastic])
+register_all(registry.regularizers, [regularizers.Forgetless, regularizers.Distillation])
+register_all(registry.regularizers, [regularizers.Subspaces, regularizers.Orthogonality, regularizers.SoftSharing])
+register_all(registry.weightings, [weighting.Static, weighting.Uncertainty, weighting.Prioritization])
+register_all(registry.weightings, [weighting.DynamicAverage, weighting.RandomWeights])
+register_all(registry.weightings, [weighting.GradNorm, weighting.Geometric])
+register_all(
+    registry.gradients, [gradients.Sum, gradients.PCGrad, gradients.CAGrad, gradients.MGDA, gradients.Aggregator]
+)
+register_all(registry.samplings, [sampling.Uniform, sampling.Proportional, sampling.Temperature, sampling.Annealed])
+register_all(registry.samplings, [sampling.LossDriven, sampling.GapDriven, sampling.Thompson])
+register_all(registry.schedules, [schedules.Joint, schedules.Successive, schedules.Sampled])
+register_all(registry.schedules, [schedules.RoundRobin, schedules.Mixed])
+register_all(registry.unfreezings, [Unfreezing])
 registry.trainers.register(
-    "cascade.Trainer.v1", maker(Trainer, call=partial(partial, Trainer), without=("model", "corpora", "console"))
+    "cascade.Trainer.v1",
+    maker(Trainer, call=partial(partial, Trainer), without=("model", "corpora", "observers", "console")),
 )

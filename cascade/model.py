@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
-from itertools import chain
 from typing import cast
 
 import torch
@@ -25,6 +24,10 @@ from cascade.nn.layout import Layout
 from cascade.nn.node import Link, NodeModule, Upstream
 from cascade.nn.precision import Precision, reduced
 from cascade.tasks.base import Predictions, Task
+from cascade.tasks.checks import problems
+
+Way = tuple[View, str | None]
+"""How a task reads the encoder: its view, and the condition on which the encoder is for it, if on any."""
 
 
 class CascadeModel(nn.Module):
@@ -40,10 +43,8 @@ class CascadeModel(nn.Module):
     def __init__(self, graph: TaskGraph) -> None:
         super().__init__()
         self.graph = deepcopy(graph).validate()
-        problems = [problem for name in self.graph.names() for problem in _unusable(self.task(name))]
-        problems += _mixed(self.graph)
-        if problems:
-            raise GraphError(problems)
+        if found := problems(self.graph):
+            raise GraphError(found)
         self.lang = "xx"
         self.epoch = 0
         self.nodes = nn.ModuleDict()
@@ -133,6 +134,7 @@ class CascadeModel(nn.Module):
             task.layer,
             links,
             encoder.widths,
+            towers=encoder.towers,
             reads=task.reads,
             unit=task.unit,
             pool=getattr(task, "pool", "max"),
@@ -157,6 +159,11 @@ class CascadeModel(nn.Module):
         """How its tasks have texts read."""
         return {self.task(name).view for name in self.graph.names()}
 
+    @property
+    def usual(self) -> list[str]:
+        """The tasks that are predicted unless others are named, in graph order."""
+        return [name for name in self.graph.order() if not self.task(name).auxiliary]
+
     def _features(self, texts: Texts) -> dict[View, Features]:
         views = self.views
         if "asked" in views:
@@ -164,6 +171,9 @@ class CascadeModel(nn.Module):
         features: dict[View, Features] = {"apart": self.encoder.features(texts.words)}
         if "together" in views:
             features["together"] = self.encoder.joined(texts.words, texts.pairs)
+        if "masked" in views:
+            masked = texts.masked(self.encoder.mask) if texts.hidden.any() else None
+            features["masked"] = features["apart"] if masked is None else self.encoder.features(masked)
         return features
 
     @property
@@ -198,40 +208,50 @@ class CascadeModel(nn.Module):
         self._require_initialized()
         graph, given = self.graph.closure(tasks), set(given)
         order = graph.order()
-        ascents = self._ascents(batch, order, _pruned(graph, order))
+        ascents = self._ascents(batch, order, graph.pruned())
         outputs: dict[str, Output] = {}
         layouts: dict[str, Layout] = {}
         upstream: dict[str, Upstream] = {}
         for name in order:
             node, layout = self.node(name), self._layout(name, batch, outputs, layouts, given, keep or {})
-            ascent = ascents[self.task(name).view]
+            ascent = ascents[self._way(name)]
             ascent.climb(node.highest, layout.rows["token"].alive)
             outputs[name] = node(ascent.read, upstream, layout, self.epoch)
             layouts[name] = outputs[name].layout
             upstream[name] = self._upstream(name, outputs[name], batch, given)
         return outputs
 
-    def _ascents(self, batch: Batch, order: Iterable[str], pruned: Collection[str]) -> dict[View, Ascent]:
-        """The ways up of the views that the named tasks have; each is common to its tasks that nothing prunes."""
-        common: dict[View, int] = {}
-        for name in order:
-            view, highest = self.task(name).view, 0 if name in pruned else self.node(name).highest
-            common[view] = max(common.get(view, 0), highest)
-        rows = batch.rows["token"]
-        return {view: Ascent(self.encoder, batch.features[view], rows, layer) for view, layer in common.items()}
+    def _way(self, name: str) -> Way:
+        return self.task(name).view, name if name in self.encoder.conditions else None
 
-    def losses(self, batch: Batch, tasks: Iterable[str]) -> dict[str, Tensor]:
+    def _ascents(self, batch: Batch, order: Iterable[str], pruned: Collection[str]) -> dict[Way, Ascent]:
+        """The ways up that the named tasks take; each is common to its tasks that nothing prunes."""
+        common: dict[Way, int] = {}
+        for name in order:
+            way, highest = self._way(name), 0 if name in pruned else self.node(name).highest
+            common[way] = max(common.get(way, 0), highest)
+        rows = batch.rows["token"]
+        return {
+            (view, condition): Ascent(self.encoder, batch.features[view], rows, layer, condition=condition)
+            for (view, condition), layer in common.items()
+        }
+
+    def losses(
+        self, batch: Batch, tasks: Iterable[str], outputs: Mapping[str, Output] | None = None
+    ) -> dict[str, Tensor]:
         """Losses of the named tasks for which the batch has gold.
 
         Args:
             batch: A batch with targets.
             tasks: Names.
+            outputs: What the model has made of the batch, where it has run.
 
         Returns:
             Mean loss per row by task, in single precision also under autocast. Shape of each: [].
         """
         wanted = [name for name in tasks if name in batch.targets]
-        outputs = self(batch, wanted) if wanted else {}
+        if outputs is None:
+            outputs = self(batch, wanted) if wanted else {}
         with torch.autocast(self.device.type, enabled=False):
             return {name: self.task(name).loss(outputs[name].float(), batch.targets[name]) for name in wanted}
 
@@ -248,7 +268,7 @@ class CascadeModel(nn.Module):
 
         Args:
             docs: The Docs; any may be empty.
-            tasks: Names; all tasks when None.
+            tasks: Names; see `usual` when None.
             given: Tasks that are not predicted: what the Docs are annotated with takes their place.
             keep: Rows that `Candidates` edges keep of a task, by its name, instead of what they say.
             precision: Of the forward pass; see `Precision`.
@@ -260,10 +280,10 @@ class CascadeModel(nn.Module):
             LabelError: A Doc is annotated with a label that a task whose annotation is read does not know.
         """
         given = tuple(given)
-        wanted = [name for name in (self.graph.order() if tasks is None else tasks) if name not in given]
+        wanted = [name for name in (self.usual if tasks is None else tasks) if name not in given]
         if not docs or not wanted:
             return [{} for _ in docs]
-        read = dict.fromkeys([*given, *self._annotated(wanted)])
+        read = dict.fromkeys([*given, *self.annotated(wanted)])
         for task in map(self.task, read):
             for label in task.labels(docs):
                 task.require(label)
@@ -277,7 +297,7 @@ class CascadeModel(nn.Module):
         }
         return [{name: {key: v[i] for key, v in own.items()} for name, own in cut.items()} for i in range(len(docs))]
 
-    def _annotated(self, tasks: Iterable[str]) -> list[str]:
+    def annotated(self, tasks: Iterable[str]) -> list[str]:
         """Tasks whose annotation some edge on the way to the named tasks reads at prediction."""
         edges = self.graph.closure(tasks).edges(data="edges")
         return [up for up, _, bundle in edges if any(getattr(edge, "predict", None) == "gold" for edge in bundle)]
@@ -354,39 +374,3 @@ class CascadeModel(nn.Module):
     def _require_initialized(self) -> None:
         if not self.initialized:
             raise ModelError("the model has no weights yet: call model.initialize(docs), train it, or load a saved one")
-
-
-def _unusable(task: Task) -> list[str]:
-    problems = []
-    if hasattr(nn.ModuleDict(), task.name):
-        problems.append(f"task {task.name!r} is called like a method of torch modules: give it another name")
-    return problems
-
-
-def _mixed(graph: TaskGraph) -> list[str]:
-    """Tasks about passages stand alone, and spans are proposed once on the way to a task."""
-    tasks = [graph.task(name) for name in graph.names()]
-    asked = [task.name for task in tasks if task.view == "asked"]
-    others = [task.name for task in tasks if task.view != "asked"]
-    problems = []
-    if asked and others:
-        problems.append(
-            f"{', '.join(asked)} read the passages of a question, {', '.join(others)} the Doc itself: make two graphs"
-        )
-    for task in tasks:
-        makers = [name for name in graph.ancestors([task.name]) if graph.task(name).proposes]
-        if task.unit == "span" and not task.proposes and not makers:
-            problems.append(f"task {task.name!r} is about spans, but nothing upstream proposes any: add a Reading")
-        if len(makers) + task.proposes > 1:
-            problems.append(f"task {task.name!r} is behind several tasks that propose spans: keep one of them")
-    return problems
-
-
-def _pruned(graph: TaskGraph, order: Iterable[str]) -> set[str]:
-    """Tasks that lie behind a `Candidates` edge."""
-    pruned: set[str] = set()
-    for name in order:
-        into = graph.edges_into(name)
-        if not pruned.isdisjoint(into) or any(isinstance(edge, Candidates) for edge in chain(*into.values())):
-            pruned.add(name)
-    return pruned

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from abc import ABC
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from types import UnionType
@@ -17,14 +18,19 @@ from confection import ConfigValidationError
 from spacy.util import registry as spacy_registry
 
 from cascade.errors import ConfigError
-from cascade.graph import Candidates, Edge, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph
-from cascade.nn.encoders import Convolutional, Embedding, LoRA, Transformer
+from cascade.graph import Candidates, Edge, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph, Tower
+from cascade.nn.encoders import Convolutional, Embedding, LoRA, Sluice, Transformer
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
+from cascade.nn.sharing import Bottleneck, ConditionalNorm, HyperNetwork, LowRank, SelectiveDropout
 from cascade.tasks import (
+    Adversary,
+    AutoEncoding,
     Chunking,
     Entailment,
     Entities,
+    LanguageModeling,
     Lemmas,
+    MaskedLanguageModeling,
     Parsing,
     Reading,
     Relatedness,
@@ -45,6 +51,9 @@ KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 
 _names: dict[type, tuple[str, str]] = {}
 
+registries: dict[str, Registry] = {}
+"""Every registry by its name."""
+
 
 class Registry:
     """A registry of dataclasses that a config can name.
@@ -57,6 +66,7 @@ class Registry:
         self.name = name
         if not hasattr(spacy_registry, name):
             spacy_registry.create(name, entry_points=True)
+        registries[name] = self
 
     def __call__(self, name: str) -> Callable[[Class], Class]:
         """Register a class.
@@ -82,7 +92,22 @@ class Registry:
 
     def names(self) -> list[str]:
         """Everything that is registered, sorted."""
-        return sorted(getattr(spacy_registry, self.name).get_all())
+        return sorted(self.functions())
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """What makes each thing that is registered; its docstring is that of the class.
+
+        Raises:
+            ConfigError: What a package offers cannot be imported.
+        """
+        try:
+            found: dict[str, Callable[..., Any]] = getattr(spacy_registry, self.name).get_all()
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"registry {self.name}: an installed package offers what cannot be imported ({error}): mend or "
+                "uninstall it"
+            ) from error
+        return found
 
 
 tasks = Registry("cascade_tasks")
@@ -91,12 +116,17 @@ layers = Registry("cascade_layers")
 sources = Registry("cascade_sources")
 encoders = Registry("cascade_encoders")
 adapters = Registry("cascade_adapters")
+conditionings = Registry("cascade_conditionings")
 graphs = Registry("cascade_graphs")
 batches = Registry("cascade_batches")
 curves = Registry("cascade_curves")
 optimizers = Registry("cascade_optimizers")
 regularizers = Registry("cascade_regularizers")
 schedules = Registry("cascade_schedules")
+samplings = Registry("cascade_samplings")
+unfreezings = Registry("cascade_unfreezings")
+gradients = Registry("cascade_gradients")
+weightings = Registry("cascade_weightings")
 trainers = Registry("cascade_trainers")
 
 
@@ -110,8 +140,7 @@ def to_config(spec: Any) -> Config:
         ConfigError: Its class is not registered, or a setting is nothing that a config can hold.
     """
     if type(spec) not in _names:
-        kind = "tasks" if isinstance(spec, Task) else "edges" if isinstance(spec, Edge) else "encoders"
-        cls = type(spec).__qualname__
+        cls, kind = type(spec).__qualname__, _kind(type(spec))
         raise ConfigError(
             f"a config cannot name the class {cls}: write @cascade.registry.{kind}('my.{cls}.v1') above its definition"
         )
@@ -120,6 +149,13 @@ def to_config(spec: Any) -> Config:
         f"@{registry}": name,
         **{f.name: _plain(getattr(spec, f.name), type(spec), f) for f in _settings(type(spec))},
     }
+
+
+def _kind(cls: type) -> str:
+    """The registry where classes like this one are; encoders have nothing in common."""
+    bases = {*cls.__mro__} - {object, ABC}
+    alike = (registry for known, (registry, _) in _names.items() if not bases.isdisjoint(known.__mro__))
+    return next(alike, encoders.name).removeprefix("cascade_")
 
 
 def from_config(config: Mapping[str, Any], *, where: str = "config") -> Any:
@@ -228,6 +264,7 @@ def maker(cls: type, *, call: Callable[..., Any] | None = None, without: Collect
         if f.name not in without
     ]
     make.__name__ = make.__qualname__ = cls.__name__
+    make.__doc__ = cls.__doc__
     make.__annotations__ = {p.name: p.annotation for p in parameters}
     make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return make
@@ -303,12 +340,14 @@ def register_all(registry: Registry, classes: Iterable[type]) -> None:
 
 
 graphs.register("cascade.TaskGraph.v1", make_graph)
-register_all(layers, [Mix, Recurrent])
+register_all(layers, [Mix, Recurrent, Tower])
 register_all(sources, [Scheduled])
 register_all(edges, [Hidden, Labels, Segments, Candidates])
-register_all(encoders, [Embedding, Convolutional, RecurrentEncoder, Transformer])
+register_all(encoders, [Embedding, Convolutional, RecurrentEncoder, Sluice, Transformer])
 register_all(adapters, [LoRA])
+register_all(conditionings, [Bottleneck, LowRank, HyperNetwork, ConditionalNorm, SelectiveDropout])
 register_all(
     tasks, [Sentences, Tagging, Lemmas, Chunking, Entities, Parsing, TextClassification, Relatedness, Entailment]
 )
-register_all(tasks, [Retrieval, Reading, Reranking, Verification])
+register_all(tasks, [Retrieval, Reading, Reranking, Verification, Adversary])
+register_all(tasks, [MaskedLanguageModeling, LanguageModeling, AutoEncoding])

@@ -28,7 +28,7 @@ from cascade import docs as documents
 from cascade.components.pipe import CascadePipe
 from cascade.data.batches import TOLD_BY, Batch, Targets
 from cascade.evaluation import bare_copy
-from cascade.graph import Candidates, Edge, Hidden, Layer, Mix, Recurrent, TaskGraph
+from cascade.graph import Candidates, Edge, Hidden, TaskGraph, layers_read
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Convolutional, Transformer
 from cascade.nn.encoders.base import EncoderSpec
@@ -79,7 +79,7 @@ def small_model(task: Task, docs: Sequence[Doc]) -> CascadeModel:
         task: The task.
         docs: Docs with gold for it.
     """
-    depth = max(1, _highest(task.layer))
+    depth = max(1, *layers_read(task.layer, 1))
     if task.view == "asked":
         graph, assets = TaskGraph(encoder=Transformer("tiny", layers=depth)), tiny_transformer(depth)
     else:
@@ -291,12 +291,6 @@ def _predict(model: CascadeModel, task: Task, docs: Sequence[Doc]) -> list[Predi
 
 def _forms(targets: Targets) -> dict[str, tuple[Any, ...]]:
     return {key: (value.dtype, *value.shape) for key, value in sorted(targets.items())}
-
-
-def _highest(layer: Layer) -> int:
-    if isinstance(layer, Mix):
-        return max(layer.layers, default=0)
-    return layer.layer if isinstance(layer, Recurrent) else layer
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from cascade.errors import ConfigError, GraphError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
 from cascade.registry import graph_to_config, to_config
-from cascade.training import curves, optimizers, regularizers, schedules
+from cascade.training import Unfreezing, curves, optimizers, regularizers, schedules
 from cascade.training.batching import Batches
+from cascade.training.sampling import Annealed, GapDriven, LossDriven, Proportional, Temperature, Thompson, Uniform
 from cascade.training.trainer import Trainer
 
 SENTENCE = """\
@@ -125,6 +126,17 @@ def test_the_trainer_trains(file: Path, tmp_path: Path) -> None:
     scores = trainer.fit(tmp_path / "run")
     assert 0 <= scores["tag_acc"] <= 1
     assert storage.load(tmp_path / "run" / "best").labels == trainer.model.labels
+
+
+def test_schedule_and_unfreezing_of_a_config(file: Path) -> None:
+    text = read_config(file)
+    section = text["cascade"]["trainer"]
+    section["clips"] = {}
+    section["schedule"] = to_config(schedules.Sampled(sampling=Thompson(main="tag")))
+    section["unfreezing"] = to_config(Unfreezing(decay=2.0))
+    trainer = trainer_from_config(Config().from_str(text.to_str()))
+    assert trainer.schedule == schedules.Sampled(sampling=Thompson(main="tag"))
+    assert trainer.unfreezing == Unfreezing(decay=2.0)
 
 
 def test_one_reader_is_a_corpus_too(file: Path) -> None:
@@ -293,7 +305,9 @@ def test_configs_are_read_by_the_name_of_a_shipped_pipeline(checkout: Path, file
     assert read_config("toy_recipe") == read_config(file)
 
 
-@pytest.mark.parametrize("name", ["batches", "curves", "optimizers", "regularizers", "schedules", "trainers"])
+@pytest.mark.parametrize(
+    "name", ["batches", "curves", "optimizers", "regularizers", "schedules", "samplings", "unfreezings", "trainers"]
+)
 def test_whoever_writes_a_class_of_ones_own_can_name_it(name: str) -> None:
     assert getattr(registry, name).names()
     assert getattr(spacy_registry, f"cascade_{name}").entry_points
@@ -304,6 +318,16 @@ def test_whoever_writes_a_class_of_ones_own_can_name_it(name: str) -> None:
     [
         schedules.Joint(),
         schedules.Successive(task_batches={"a": Batches(words=9)}),
+        schedules.Sampled(sampling=Temperature(temperature=5.0, cap=9), batches=Batches(docs=2), length=7),
+        schedules.Sampled(sampling=GapDriven(goals={"a": 0.5})),
+        schedules.Sampled(sampling=Thompson(main="a", decay=0.5, seed=1)),
+        schedules.RoundRobin(length=3),
+        schedules.Mixed(ratio={"a": 3, "b": 1}),
+        Uniform(),
+        Proportional(),
+        Annealed(fall=0.5),
+        LossDriven(temperature=2.0),
+        Unfreezing(epochs_per_layer=2),
         regularizers.Successive(strengths={"encoder.*": 0.5}),
         optimizers.Adam(curve=curves.WarmupCosine(warmup=0.2), betas=(0.8, 0.9)),
         Batches(docs=3),

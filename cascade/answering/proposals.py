@@ -50,7 +50,7 @@ class Stages:
         scores["length"] = (read["last"] - read["first"] + 1).astype(float)
         if self.retrieve is not None:
             scores["retrieve"] = predictions[self.retrieve]["score"][read["text"]]
-        found = documents.stage(doc, documents.SEARCH).get("scores")
+        found = documents.hit_scores(doc)
         if found is not None:
             scores["search"] = np.array(found, dtype=float)[read["text"]]
         alive = np.ones(len(read["text"]), dtype=bool)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -23,13 +24,13 @@ from cascade.answering.locate import answers
 from cascade.answering.proposals import Stages
 from cascade.answering.settings import FILE, Answering
 from cascade.config import find
-from cascade.docs import SEARCH, Answer
+from cascade.docs import Answer
 from cascade.errors import ConfigError
 from cascade.graph import Candidates as CandidatesEdge
 from cascade.model import CascadeModel
-from cascade.retrieval import Hit, Index, Retriever
+from cascade.retrieval import Hit, Index, Retriever, source_text
 from cascade.retrieval.facts import Where
-from cascade.retrieval.questions import question_doc
+from cascade.retrieval.locating import Source
 
 HITS = 30
 """Passages that are searched for each question."""
@@ -167,8 +168,17 @@ class QuestionAnswering:
         docs = [self.nlp.make_doc(question) for question in questions]
         found = self.find(docs, where=where)
         decisions = self.decide(docs, budget=budget)
+        source = cache(source_text)
         return [
-            self._answers(*each, top_k=top_k, explained=explain) for each in zip(docs, found, decisions, strict=True)
+            located(
+                doc,
+                decision,
+                hits,
+                top_k=top_k,
+                source=source,
+                explanation=self._explanation(doc, decision, top_k) if explain else None,
+            )
+            for doc, decision, hits in zip(docs, decisions, found, strict=True)
         ]
 
     def find(self, docs: Sequence[Doc], *, where: Where | None = None) -> list[list[Hit]]:
@@ -188,8 +198,7 @@ class QuestionAnswering:
         texts = [doc.text if is_askable(doc) else "" for doc in docs]
         found = self.retriever.search_batch(texts, self.hits, where=where)
         for doc, hits in zip(docs, found, strict=True):
-            documents.set_passages(doc, [hit.passage for hit in hits])
-            documents.set_stage(doc, SEARCH, {"scores": [hit.score for hit in hits]})
+            documents.set_passages(doc, [hit.passage for hit in hits], [hit.score for hit in hits])
         return found
 
     def decide(self, docs: Sequence[Doc], *, budget: Budget | None = None) -> list[Decision]:
@@ -207,24 +216,21 @@ class QuestionAnswering:
     def candidates(self, docs: Sequence[Doc], *, budget: Budget | None = None) -> Iterator[Candidates]:
         """The candidates of questions that have their passages; see `decide`."""
         for doc in docs:
-            question = doc if budget is None else self._within(doc, budget)
-            sizes = _sizes(question)
-            plan = self.costs.plan(sizes, self._kept(), budget)
+            plan = self.costs.plan(_sizes(doc), self._kept(), budget)
+            question = self._first(doc, plan.looked_at)
             keep = {} if self.stages.retrieve is None or budget is None else {self.stages.retrieve: plan.read}
             begin = time.perf_counter()
             predictions = self.model.predict([question], tasks=self.stages.names, keep=keep)[0]
             self.costs.learn(plan.flops, time.perf_counter() - begin)
             yield self.stages.candidates(question, predictions)
 
-    def _within(self, doc: Doc, budget: Budget) -> Doc:
-        """A copy of a question with the passages alone that a budget lets it look at."""
-        plan = self.costs.plan(_sizes(doc), self._kept(), budget)
-        passages = documents.passages(doc)
-        found = question_doc(self.nlp, doc.text, passages[: plan.looked_at])
-        scores = documents.stage(doc, SEARCH).get("scores")
-        if scores is not None:
-            documents.set_stage(found, SEARCH, {"scores": scores[: plan.looked_at]})
-        return found
+    def _first(self, doc: Doc, number: int) -> Doc:
+        """A copy of a question with so many of its passages; itself where it has no more."""
+        if number == len(documents.passage_texts(doc)):
+            return doc
+        first, scores = self.nlp.make_doc(doc.text), documents.hit_scores(doc)
+        documents.set_passages(first, documents.passages(doc)[:number], scores and scores[:number])
+        return first
 
     def _low(self) -> int:
         """Blocks below the stage that prunes; 0 where none does."""
@@ -239,20 +245,38 @@ class QuestionAnswering:
         edges = self.model.graph.edges_into(self.stages.read or "").get(self.stages.retrieve or "", ())
         return [edge for edge in edges if isinstance(edge, CandidatesEdge)]
 
-    def _answers(self, doc: Doc, hits: list[Hit], decision: Decision, *, top_k: int, explained: bool) -> Answers:
-        passages = documents.passages(doc)
-        reasons = None
-        if explained:
-            index = self.retriever
-            terms = (lambda n: index.explain(doc.text, passages[n].id)) if isinstance(index, Index) else None
-            reasons = explain(self.settings, decision, terms=terms, top=top_k)
-        return Answers(
-            question=doc.text,
-            found=tuple(answers(decision, passages, top=top_k)),
-            no_answer_probability=decision.no_answer_probability,
-            hits=tuple(hits),
-            explanation=reasons,
-        )
+    def _explanation(self, doc: Doc, decision: Decision, top_k: int) -> dict[str, Any]:
+        passages, index = documents.passages(doc), self.retriever
+        terms = (lambda n: index.explain(doc.text, passages[n].id)) if isinstance(index, Index) else None
+        return explain(self.settings, decision, terms=terms, top=top_k)
+
+
+def located(
+    doc: Doc,
+    decision: Decision,
+    hits: Iterable[Hit] = (),
+    *,
+    top_k: int,
+    source: Source,
+    explanation: dict[str, Any] | None = None,
+) -> Answers:
+    """The answers that a decision stands for.
+
+    Args:
+        doc: The question, with its passages.
+        decision: The decision.
+        hits: The passages that were searched for it.
+        top_k: How many answers at most.
+        source: As for `locate`; of several answers one that remembers what it has read.
+        explanation: Why.
+    """
+    return Answers(
+        question=doc.text,
+        found=tuple(answers(decision, documents.passages(doc), top=top_k, source=source)),
+        no_answer_probability=decision.no_answer_probability,
+        hits=tuple(hits),
+        explanation=explanation,
+    )
 
 
 def is_askable(question: Doc) -> bool:

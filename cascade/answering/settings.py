@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from cascade.answering.fusion import Fusion
 from cascade.data.answers import NORMALIZERS, Normalizer, exact_match, token_f1
 from cascade.docs import Passage
 from cascade.errors import ConfigError, ModelError
+from cascade.retrieval import manifest
 
 FORMAT = 1
 FILE = "answering.json"
@@ -130,11 +130,13 @@ class Answering:
         return replace(self, limits=rule.limits(outcomes))
 
     def save(self, path: str | Path) -> None:
-        """Write the settings as JSON, into a model folder as `answering.json`; the file appears whole or not at all."""
+        """Write the settings as JSON, into a model folder as `answering.json`; the file appears whole or not at all.
+
+        Raises:
+            StoreError: It cannot be written; what stood there before is untouched.
+        """
         path = Path(path) / FILE if Path(path).is_dir() else Path(path)
-        fresh = path.with_name(f".{path.name}.tmp")
-        fresh.write_text(json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf8")
-        os.replace(fresh, path)
+        manifest.replace(path, (json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n").encode("utf8"))
 
     @classmethod
     def load(cls, path: str | Path) -> Answering:

@@ -127,7 +127,7 @@ def _parts(pairs: Iterable[tuple[Asked, Doc]], limit: int) -> Iterator[list[tupl
     part: list[tuple[Asked, Doc]] = []
     held = 0
     for pair in pairs:
-        words = sum(len(words) + len(pair[1]) for words in documents.passage_words(pair[1]))
+        words = documents.size(pair[1])
         if part and held + words > limit:
             yield part
             part, held = [], 0

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cascade.cli.ablate import ablate
 from cascade.cli.annotate import annotate
 from cascade.cli.ask import ask
 from cascade.cli.calibrate import calibrate
@@ -17,12 +18,18 @@ from cascade.cli.console import show_error
 from cascade.cli.data import data
 from cascade.cli.evaluate import evaluate
 from cascade.cli.export import export
+from cascade.cli.extend import extend
+from cascade.cli.fisher import fisher
 from cascade.cli.graph import graph
 from cascade.cli.index import index
+from cascade.cli.influence import affinity, conflict
+from cascade.cli.methods import methods
 from cascade.cli.models import models
 from cascade.cli.overrides import EXTRA
 from cascade.cli.package import package
+from cascade.cli.report import report
 from cascade.cli.train import train
+from cascade.cli.transfer import transfer
 from cascade.errors import CascadeError
 
 
@@ -58,7 +65,10 @@ def cascade(
 
 app.command()(annotate)
 app.command(context_settings=EXTRA)(train)
+app.command(context_settings=EXTRA)(extend)
+app.command(context_settings=EXTRA)(fisher)
 app.command(context_settings=EXTRA)(check)
+app.command(context_settings=EXTRA)(ablate)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(calibrate)
@@ -66,6 +76,10 @@ app.command()(export)
 app.command()(graph)
 app.command()(package)
 app.command()(models)
+app.command()(methods)
 app.add_typer(data, name="data")
 app.add_typer(index, name="index")
+for command in (transfer, conflict, affinity):
+    report.command(context_settings=EXTRA)(command)
+app.add_typer(report, name="report")
 app.command()(ask)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cascade.cli.console import print_table, result_console
+from cascade.cli.corpora import warn_of_reuse
 from cascade.cli.overrides import parse_overrides
 from cascade.errors import TrainingError
 
@@ -41,6 +42,7 @@ def check(
     from cascade.training.corpus import annotated, initialize
 
     trainer = trainer_from_config(read_config(config, overrides))
+    warn_of_reuse(trainer.corpora)
     model = trainer.model
     if not model.initialized:
         initialize(model, trainer.corpora)
@@ -104,9 +106,11 @@ def _first_steps(trainer: Trainer, corpora: list[AnnotatedDocs]) -> Iterator[Ste
     """The first steps of an epoch, until every task has had one."""
     import numpy as np
 
+    from cascade.training.history import History
+
     order = trainer.model.graph.order()
     missing = set(order)
-    for step in trainer.schedule.steps(corpora, order, np.random.default_rng(trainer.seed)):
+    for step in trainer.schedule.steps(corpora, order, np.random.default_rng(trainer.seed), History()):
         if missing & set(step.tasks):
             missing -= set(step.tasks)
             yield step

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cascade.errors import ConfigError
+from cascade.errors import ConfigError, TrainingError
 
 
 def write(parts: Iterable[str | bytes], path: Path | None) -> None:
@@ -34,6 +34,16 @@ def write(parts: Iterable[str | bytes], path: Path | None) -> None:
 def write_json(value: Any) -> None:
     """Print a value as JSON; numpy's numbers become Python's."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=float))
+
+
+def require_free(folder: Path, *, resume: bool) -> None:
+    """See that the folder of a run is a new one, or is to be gone on with.
+
+    Raises:
+        TrainingError: Something is there already.
+    """
+    if not resume and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise TrainingError(f"{folder} is there already: go on with --resume, or name a new folder with --output")
 
 
 def _write_file(parts: Iterable[str | bytes], path: Path) -> None:

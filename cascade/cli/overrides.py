@@ -38,6 +38,72 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     return overrides
 
 
+def parse_changes(text: str) -> dict[str, Any]:
+    """Values by dotted key; see `parse_overrides`.
+
+    Args:
+        text: `KEY=VALUE, KEY=VALUE`; a value that is no JSON ends at the next comma.
+
+    Raises:
+        BadParameter: It is something else.
+    """
+    changes: dict[str, Any] = {}
+    while text.strip():
+        key, equals, text = text.partition("=")
+        if not equals or "." not in key or " " in key.strip():
+            raise typer.BadParameter(f"expected section.key=value, got {key.strip()!r}")
+        changes[key.strip()], text = _first(text)
+    return changes
+
+
+def parse_variant(text: str) -> tuple[str, dict[str, Any]]:
+    """The name of a variant and its changes.
+
+    Args:
+        text: `NAME: KEY=VALUE, KEY=VALUE`.
+
+    Raises:
+        BadParameter: It is something else.
+    """
+    name, colon, changes = text.partition(":")
+    if not colon or not name.strip() or "=" in name or not changes.strip():
+        raise typer.BadParameter(f"expected 'NAME: section.key=value, ...', got {text!r}")
+    return name.strip(), parse_changes(changes)
+
+
+def parse_vary(text: str) -> tuple[str, list[Any]]:
+    """A dotted key and its values.
+
+    Args:
+        text: `KEY=VALUE,VALUE`.
+
+    Raises:
+        BadParameter: It is something else.
+    """
+    key, _, rest = text.partition("=")
+    if "." not in key or not rest.strip():
+        raise typer.BadParameter(f"expected section.key=value,value, got {text!r}")
+    values = []
+    while rest.strip():
+        value, rest = _first(rest)
+        values.append(value)
+    return key.strip(), values
+
+
+def _first(text: str) -> tuple[Any, str]:
+    """The value with which a text begins, and what comes after its comma."""
+    text = text.lstrip()
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+        rest = text[end:].lstrip()
+        if not rest or rest.startswith(","):
+            return value, rest[1:]
+    except ValueError:
+        pass
+    word, _, rest = text.partition(",")
+    return word.strip(), rest
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

@@ -26,6 +26,7 @@ class Reader(StrEnum):
     CONLL04 = "conll04"
     WNUT17 = "wnut17"
     SICK = "sick"
+    FDU_MTL = "fdu_mtl"
     DOCBIN = "docbin"
     SQUAD = "squad"
 
@@ -35,6 +36,7 @@ _DATASETS = {
     "ewt": Reader.CONLLU,
     "squad1": Reader.SQUAD,
     "squad2": Reader.SQUAD,
+    "fdu_mtl": Reader.FDU_MTL,
     **{r.value: r for r in (Reader.CONLL2000, Reader.UNER, Reader.BTC, Reader.CONLL04, Reader.WNUT17, Reader.SICK)},
 }
 _CONLL04_LABELS = {"Peop": "PER", "Loc": "LOC", "Org": "ORG", "Other": None}
@@ -75,7 +77,8 @@ def read(file: str, reader: Reader, nlp: Language, *, sentences: int = 10) -> It
         reader: Any but `squad`, which is of questions. `conllu` and `uner` (Universal NER) make documents of sentences;
             `conll2000` reads chunks; `entities` reads the word from the first column and the entity from the last;
             `btc`, `conll04` and `wnut17` read PER, LOC and ORG of these sets, with what they call otherwise renamed,
-            and tokens of their other labels without annotation; `sick` splits the pairs by the pipeline's tokenizer.
+            and tokens of their other labels without annotation; `sick` splits the pairs by the pipeline's tokenizer, as
+            `fdu_mtl` does reviews of a domain.
         nlp: The pipeline that gives the vocabulary.
         sentences: Sentences per document of `conllu` and `uner`.
 
@@ -94,6 +97,7 @@ def read(file: str, reader: Reader, nlp: Language, *, sentences: int = 10) -> It
         Reader.CONLL04: lambda: entities(word=1, label=2, comments=True, label_map=_CONLL04_LABELS),
         Reader.WNUT17: lambda: entities(boundaries=False, label_map=_WNUT17_LABELS),
         Reader.SICK: lambda: readers.sick(file),
+        Reader.FDU_MTL: lambda: readers.fdu_mtl(file),
         Reader.DOCBIN: lambda: readers.docbin(file),
     }
     return made[reader]().read(nlp)

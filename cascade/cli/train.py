@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from cascade.cli.console import print_scores
-from cascade.cli.output import write_json
+from cascade.cli.corpora import warn_of_reuse
+from cascade.cli.output import require_free, write_json
 from cascade.cli.overrides import parse_overrides
-from cascade.errors import TrainingError
 
 
 def train(
@@ -26,12 +26,13 @@ def train(
     DIR/best; the progress goes to standard error, the scores of the best model to standard output.
     """
     overrides = parse_overrides(context.args)
-    if not resume and output.exists() and (output.is_file() or any(output.iterdir())):
-        raise TrainingError(f"{output} is there already: go on with --resume, or name a new folder with --output")
+    require_free(output, resume=resume)
 
     from cascade.config import read_config, trainer_from_config
 
-    scores = trainer_from_config(read_config(config, overrides)).fit(output, resume=resume)
+    trainer = trainer_from_config(read_config(config, overrides))
+    warn_of_reuse(trainer.corpora)
+    scores = trainer.fit(output, resume=resume)
     best = str(output / "best")
     if as_json:
         write_json({"model": best, "scores": {"dev": scores}})

@@ -16,18 +16,17 @@ from thinc.util import get_torch_default_device
 
 from cascade import docs as documents
 from cascade import storage
-from cascade.answering import Answering, Decision, answers
+from cascade.answering import Answering
 from cascade.answering.encoders import passage_encoder
-from cascade.answering.questions import HITS, Answers, QuestionAnswering, is_askable
+from cascade.answering.questions import HITS, Answers, QuestionAnswering, is_askable, located
 from cascade.answering.settings import FILE
 from cascade.components.answers import AnswerScorer, score_answered, write_answers, write_spans
 from cascade.components.processes import spare_threads
-from cascade.docs import SEARCH, Passage
+from cascade.docs import Passage
 from cascade.errors import ConfigError, ModelError, StoreError
 from cascade.evaluation import bare_copy
 from cascade.model import CascadeModel
 from cascade.retrieval import Document, Hit, Index, MemoryRetriever, sentence_splitter, source_text, split
-from cascade.retrieval.locating import Source
 from cascade.retrieval.questions import question_doc
 
 NO_ANSWER = "no_answer_probability"
@@ -274,7 +273,7 @@ class AnsweringPipe(Pipe):
                 hits[i] = found
         source = cache(source_text)
         decided = zip(asked, self.qa.decide(asked), hits, strict=True)
-        return [_located(*each, top_k=self.top_k, source=source) for each in decided]
+        return [located(*each, top_k=self.top_k, source=source) for each in decided]
 
     def _ask(self, doc: Doc, questions: Sequence[str], top_k: int) -> list[Answers]:
         """The answers that a Doc gives to questions."""
@@ -283,7 +282,7 @@ class AnsweringPipe(Pipe):
         for question in filter(is_askable, asked):
             documents.set_passages(question, passages(question.text))
         decided = zip(asked, self.qa.decide(asked), strict=True)
-        return [_located(*each, [], top_k=top_k, source=lambda _: doc.text) for each in decided]
+        return [located(*each, top_k=top_k, source=lambda _: doc.text) for each in decided]
 
     def _foremost(self, doc: Doc) -> Callable[[str], Sequence[Passage]]:
         """Gives for a question the passages of a Doc that are read: all, or those that share most words with it."""
@@ -305,17 +304,4 @@ def _question(doc: Doc) -> Doc:
     question = bare_copy(doc)
     if not is_askable(doc):
         documents.set_passages(question, ())
-    scores = documents.stage(doc, SEARCH).get("scores", ())
-    if len(scores) == len(documents.passage_texts(question)) > 0:  # of passages set since, nothing is known
-        documents.set_stage(question, SEARCH, {"scores": scores})
     return question
-
-
-def _located(question: Doc, decision: Decision, hits: Sequence[Hit], *, top_k: int, source: Source) -> Answers:
-    """The answers that a decision stands for."""
-    return Answers(
-        question=question.text,
-        found=tuple(answers(decision, documents.passages(question), top=top_k, source=source)),
-        no_answer_probability=decision.no_answer_probability,
-        hits=tuple(hits),
-    )

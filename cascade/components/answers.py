@@ -11,7 +11,6 @@ from spacy.training import Example
 
 from cascade import docs as documents
 from cascade.answering.questions import Answers
-from cascade.docs import SEARCH
 from cascade.evaluation import means, score_answers
 
 ANSWERS = "answers"
@@ -29,8 +28,7 @@ def write_answers(doc: Doc, found: Answers) -> None:
         found: Its answers.
     """
     if not documents.is_question(doc):
-        documents.set_passages(doc, [hit.passage for hit in found.hits])
-        documents.set_stage(doc, SEARCH, {"scores": [hit.score for hit in found.hits]})
+        documents.set_passages(doc, [hit.passage for hit in found.hits], [hit.score for hit in found.hits])
     documents.set_answers(doc, found)
 
 

@@ -119,13 +119,14 @@ def _needs(pipe: CascadePipe | AnsweringPipe) -> Iterator[str]:
     yield TOOLKIT
     yield from _plugins(graph)
     encoder = graph.encoder
-    if isinstance(encoder, Transformer) and encoder.fixed_embeddings:
+    if isinstance(encoder, Transformer) and encoder.borrowed:
         if encoder.name == MINILM:
             yield canonicalize_name(MINILM_PACKAGE)
         elif Path(encoder.name).exists():
             raise ModelError(
-                f"the embeddings of the pipe {pipe.name!r} are read from {encoder.name}, which is in no package: train "
-                "with fixed_embeddings = false, or from a model that has a name"
+                f"the {' and '.join(encoder.borrowed)} of the pipe {pipe.name!r} are read from {encoder.name}, "
+                f"which is in no package: train with {'fixed_body' if encoder.fixed_body else 'fixed_embeddings'} = "
+                "false, or from a model that has a name"
             )
 
 

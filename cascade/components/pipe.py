@@ -101,7 +101,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
     def tasks(self) -> list[str]:
         """The tasks that are annotated, in graph order; set it to switch tasks on and off."""
         wanted, given = self.cfg["tasks"], self.cfg["given"]
-        return [n for n in self.module.graph.order() if n not in given and (wanted is None or n in wanted)]
+        usual = self.module.usual if wanted is None else wanted
+        return [n for n in self.module.graph.order() if n in usual and n not in given]
 
     @tasks.setter
     def tasks(self, names: Iterable[str] | None) -> None:
@@ -169,7 +170,7 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         spare_threads()
         docs, module, tasks = list(docs), self.module, self.tasks
         predictions: list[dict[str, Predictions]] = [{} for _ in docs]
-        for places in by_length(docs, self.words or module.batch_words):
+        for places in by_length([documents.size(doc) for doc in docs], self.words or module.batch_words):
             batch = [docs[i] for i in places]
             found = module.predict(batch, tasks=tasks, given=self.given, precision=self.precision)
             for i, prediction in zip(places, found, strict=True):
@@ -242,7 +243,8 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         """
 
         def loss(batch: list[Example]) -> Tensor:
-            return self.get_loss(batch, forward(self.module, batch, self.tasks, self.given))[1]
+            auxiliary = [n for n in self.module.graph.order() if self.module.task(n).auxiliary]
+            return self.get_loss(batch, forward(self.module, batch, [*self.tasks, *auxiliary], self.given))[1]
 
         return self._learn(examples, loss, sgd=sgd, losses=losses)
 

@@ -69,7 +69,7 @@ def questions(
             articles = tuple(article for article in articles if article.title in wanted)
         chosen = _chosen(articles, unanswerable, limit)
         if not any(questions_of(chosen)):
-            chosen_by = f"part = {part!r}, unanswerable = {unanswerable!r}, limit = {limit}"
+            chosen_by = f"titles = {titles!r}, part = {part!r}, unanswerable = {unanswerable!r}, limit = {limit}"
             raise DataError(f"expected questions with {chosen_by}, got none; change one of these", path=file)
         return asked(nlp, chosen, negatives=negatives, pool=articles, distant=distant)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from random import Random
 from typing import Any, Literal
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from cascade.data import downloads, read_columns, read_conllu, read_docbin, read_sick
+from cascade.data import downloads, read_columns, read_conllu, read_docbin, read_fdu_mtl, read_sick
+from cascade.data.fdu_mtl import Part
 from cascade.errors import ConfigError
 from cascade.evaluation import bare_copy
 
@@ -166,6 +168,26 @@ def sick(path: str | None, begin: float = 0.0, end: float = 1.0) -> Reader:
     )
 
 
+def fdu_mtl(
+    path: str | None, domain: str | None = None, part: Part = "all", begin: float = 0.0, end: float = 1.0
+) -> Reader:
+    """Reviews of a domain, split into words by the pipeline's tokenizer; see `cascade.data.read_fdu_mtl`.
+
+    Args:
+        path: The file.
+        domain: The domain; the file's name up to the first dot if null.
+        part: `train` leaves out the last 200 reviews, `dev` reads these alone.
+        begin: See `Reader`.
+        end: See `Reader`.
+    """
+    file = named(path)
+
+    def read(nlp: Language) -> Iterator[Doc]:
+        return read_fdu_mtl(downloads.resolve(file), vocab=nlp.vocab, domain=domain, part=part, tokenizer=nlp.tokenizer)
+
+    return Reader(read=read, begin=begin, end=end)
+
+
 def docbin(path: str | None, begin: float = 0.0, end: float = 1.0) -> Reader:
     """DocBin, spaCy's own format; see `cascade.data.read_docbin`.
 
@@ -176,6 +198,32 @@ def docbin(path: str | None, begin: float = 0.0, end: float = 1.0) -> Reader:
     """
     file = named(path)
     return Reader(read=lambda nlp: read_docbin(downloads.resolve(file), vocab=nlp.vocab), begin=begin, end=end)
+
+
+def sample(
+    reader: Callable[[Language], Iterator[Example]], share: float, seed: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """A share of the examples of another reader, drawn by chance and always the same, in their order.
+
+    So a model that learns something new can go over a part of what it knows: old data as one of the corpora.
+
+    Args:
+        reader: The other reader.
+        share: From 0, for a corpus that is evaluated on alone, to 1.
+        seed: Of the draw.
+
+    Raises:
+        ConfigError: The share is none.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigError(f"cascade.Sample.v1 gives a share of the examples, from 0 to 1, got share = {share}")
+
+    def read(nlp: Language) -> Iterator[Example]:
+        examples = list(reader(nlp)) if share else []
+        chosen = Random(seed).sample(range(len(examples)), round(share * len(examples)))
+        return iter([examples[place] for place in sorted(chosen)])
+
+    return read
 
 
 def named(path: str | None) -> str:

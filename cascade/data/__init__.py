@@ -6,6 +6,7 @@ from cascade.data.conllu import read_conllu
 from cascade.data.conllu_writer import write_conllu
 from cascade.data.docbin import read_docbin
 from cascade.data.fairytaleqa import read_fairytaleqa
+from cascade.data.fdu_mtl import read_fdu_mtl
 from cascade.data.qed import read_qed
 from cascade.data.sick import read_sick
 from cascade.data.squad import gold_answers, read_split, read_squad
@@ -19,6 +20,7 @@ __all__ = [
     "read_conllu",
     "read_docbin",
     "read_fairytaleqa",
+    "read_fdu_mtl",
     "read_qed",
     "read_sick",
     "read_split",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cascade import docs as documents
 from cascade.graph import Unit, View
-from cascade.nn.rows import Rows
+from cascade.nn.rows import MISSING, Rows
 
 Targets = Mapping[str, np.ndarray]
 """Gold of a Doc for a task: arrays whose first axis is the Doc's rows of the task's unit, `MISSING` where unknown."""
@@ -31,6 +31,10 @@ class Targeted(Protocol):
     def unit(self) -> Unit:
         """The unit of its rows."""
 
+    @property
+    def view(self) -> View:
+        """How it has the encoder read texts."""
+
     def blank(self, rows: int) -> Targets:
         """Targets of a Doc that has no gold."""
 
@@ -46,11 +50,18 @@ class Texts:
         words: Words of every text.
         pairs: Places of the first texts of pairs; the second follows it.
         questions: Words of the question about every text; none where the texts are not passages.
+        hidden: Words that the view "masked" does not show, over all texts. Shape: [tokens], bool.
     """
 
     words: list[list[str]]
     pairs: list[int]
     questions: list[list[str]]
+    hidden: np.ndarray
+
+    def masked(self, mask: str) -> list[list[str]]:
+        """The words, and a mask in the place of those that are hidden."""
+        hidden = iter(self.hidden.tolist())
+        return [[mask if next(hidden) else word for word in text] for text in self.words]
 
 
 @dataclass(frozen=True)
@@ -140,13 +151,14 @@ def collate(
         "text": per_doc,
         "pair": pairs,
     }
+    targets = read_targets(docs, tasks, counts)
     return Batch(
         rows=rows,
         pairs=torch.as_tensor(np.stack([first, first + 1], axis=1)),
-        features=features(Texts(words, first.tolist(), questions)),
+        features=features(Texts(words, first.tolist(), questions, _hidden(sum(map(len, words)), tasks, targets))),
         counts=counts,
         prior=torch.tensor([s for doc, n in zip(docs, per_doc, strict=True) for s in _prior(doc, n, asked)]),
-        targets=read_targets(docs, tasks, counts),
+        targets=targets,
     )
 
 
@@ -161,6 +173,15 @@ def read_targets(
         counts: Rows of every unit, per Doc.
     """
     return {t.name: gold for t in tasks if (gold := _gather(t, docs, counts[TOLD_BY.get(t.unit, t.unit)])) is not None}
+
+
+def _hidden(tokens: int, tasks: Iterable[Targeted], targets: Mapping[str, Mapping[str, Tensor]]) -> np.ndarray:
+    """Words that some task is to find without having seen them. Shape: [tokens], bool."""
+    hidden = np.zeros(tokens, dtype=bool)
+    for task in tasks:
+        if task.view == "masked" and task.name in targets:
+            hidden |= targets[task.name]["label"].numpy() != MISSING
+    return hidden
 
 
 def _words(doc: Doc) -> list[str]:
@@ -184,19 +205,18 @@ def _gather(task: Targeted, docs: Sequence[Doc], counts: Sequence[int]) -> dict[
     return {name: torch.from_numpy(np.concatenate([t[name] for t in filled])) for name in filled[0]}
 
 
-def by_length(docs: Sequence[Doc], words: int) -> Iterator[list[int]]:
-    """Put Docs of like length together: padding costs time, and, but for rounding, no prediction depends on the others.
+def by_length(sizes: Sequence[int], words: int) -> Iterator[list[int]]:
+    """Put what is of like length together: padding costs time, and, but for rounding, nothing depends on the others.
 
     Args:
-        docs: The Docs.
-        words: Words per batch, padding among them; a longer Doc is a batch of its own.
+        sizes: Words of every Doc, see `cascade.docs.size`, or of every text.
+        words: Words per batch, padding among them; what is longer is a batch of its own.
 
     Yields:
-        Places of the Docs of a batch.
+        Places of the Docs or texts of a batch.
     """
     batch: list[int] = []
-    sizes = [documents.size(doc) for doc in docs]
-    for place in sorted(range(len(docs)), key=sizes.__getitem__):
+    for place in sorted(range(len(sizes)), key=sizes.__getitem__):
         if batch and (len(batch) + 1) * sizes[place] > words:
             yield batch
             batch = []

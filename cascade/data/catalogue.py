@@ -54,6 +54,7 @@ _SQUAD1_SOURCE = "pulakdas1999/QnA_using_BERT", "48925669ea5e"
 _SQUAD2_SOURCE = "chrischute/squad", "85623adeb9e6"
 _POLICYQA_SOURCE = "wasiahmad/PolicyQA", "775538bc6d93"
 _SUBJQA_SOURCE = "megagonlabs/SubjQA", "6ea88c778027"
+_FDU_SOURCE = "ccsasuke/man", "b57b4c14340d"
 _QED_SOURCE = "google-research-datasets/QED", "249292033712"
 
 
@@ -94,6 +95,15 @@ def _policyqa(split: str, sha256: str) -> DataFile:
 def _subjqa(domain: str, split: str, sha256: str) -> DataFile:
     path = f"SubjQA/{domain}/splits/{split}.csv"
     return _file(f"subjqa/{domain}-{split}", f"subjqa/{domain}", _SUBJQA_SOURCE, path, sha256)
+
+
+def _fdu(domain: str, train: str, test: str, unlabelled: str) -> tuple[DataFile, ...]:
+    """The three files of a domain, by their checksums."""
+    splits = (("train", "train", train), ("test", "test", test), ("unlabelled", "unlabel", unlabelled))
+    return tuple(
+        _file(f"fdu_mtl/{domain}-{split}", "fdu_mtl", _FDU_SOURCE, f"data/fdu-mtl/{domain}.task.{end}", sha256)
+        for split, end, sha256 in splits
+    )
 
 
 def _file(name: str, folder: str, source: tuple[str, str], path: str, sha256: str) -> DataFile:
@@ -261,6 +271,110 @@ DATASETS: tuple[Dataset, ...] = (
                 _QED_SOURCE,
                 "qed-dev.jsonlines",
                 "2ea322b71a333023380c3954083b81af2d5670c8ac47ddec58c843233895c429",
+            ),
+        ),
+    ),
+    Dataset(
+        name="fdu_mtl",
+        title="FDU-MTL, reviews of 16 domains (Liu et al. 2017, ACL)",
+        source="@".join(_FDU_SOURCE),
+        licence="MIT (repository); of the reviews not stated",
+        files=(
+            *_fdu(
+                "apparel",
+                "589702d71eded8ca23907acf6e434f203c8c6feb09737106f77f03707641ffc3",
+                "8e591ec14fa0e3d26837b9a40c99d3a93b49f47e7a3fbe4d0afe1b4e1dd45439",
+                "7dc0cf126e07552b41d2574627a3a6d0d9c3f958a368fe5e41d8cd353b0f4a3f",
+            ),
+            *_fdu(
+                "baby",
+                "0d884186f3aef0e12dafac0a875887fe631de0df992b15158ab177763882bf57",
+                "8763bb4b8bbf83b93b6aab03706719fc742fb7d89830a6bd95ea1c2490ea58f7",
+                "f4f2be61dddc8165ba40d9fc90d51a21c0c9d1f4b6eaa20c93fd3f9d9a8c95e2",
+            ),
+            *_fdu(
+                "books",
+                "40c4c5971165b9e0a509a60472c3bf06c8e1430d4944833141eb3c34d986b65e",
+                "b451ac03e48b599bf35dd1a450158389e1ac9018950e95c631053ac14a5b10ad",
+                "5121a335a736523b5bd0dc47e05da2b085bf6f42aec2ca20ba7142d620241563",
+            ),
+            *_fdu(
+                "camera_photo",
+                "425bf93c303b2f38d2f53649508ea9e55d0114679ecb00fda5c2c15ebbe9e708",
+                "3fdea0837d6c41f04720dce8d2e690bbdeb5019ecac749f8f38472ac1dcfa439",
+                "d94c682441e8b8a57ff992e244ef0137e07528cd9f3631874f89e2d40aefca04",
+            ),
+            *_fdu(
+                "dvd",
+                "47334240d9cef76ac5f15a10f9082c3d2c6e7f9a9bb0478a3800ede2a0300771",
+                "762e6e030892375eda4f211be58624a3bb6a07c966901c79b803837d21fca4b5",
+                "5673c05efcefbf5d38a1ca7e1110cbf58a95e1b02a7a0c729c46f2ba21f223bf",
+            ),
+            *_fdu(
+                "electronics",
+                "bb2f28c4a20e3d075dd71ff049970bd445f4d47bcc8404a68eb03850413a8da7",
+                "a4d2e7d2a5b8b501a6611e45e1b241aa0d601388b79265cfc94c203cb52f8b8c",
+                "da24efbec0053b8b8383e530dab3e4a358e75ae2e65d09624c6843bad30f69a8",
+            ),
+            *_fdu(
+                "health_personal_care",
+                "384f1ec3d76a2f755844cac4bd7725b86bc79910dae60fc33f133e380f827b4a",
+                "07f289177da7ebe71f1ac2ee3d5a25f190913e2a11116f0fb55862e01b60a331",
+                "70bd1a5b004f2d0edc6bcf0ec6ff5c464f232a351bdcf4b88d4a655d97110355",
+            ),
+            *_fdu(
+                "imdb",
+                "16dd91ee7aebde130cfeb4d1c58bfe221ad87f1862fdb8ae694693eec3432caa",
+                "dc708b7338157a6be56a1ded26abd97f82284d0e736876a6b833ad59e8a2cd53",
+                "ea4e02252cf95661af402ef7b7b6b9addc0a0666a03d8d7b81eefb08af0b413d",
+            ),
+            *_fdu(
+                "kitchen_housewares",
+                "df5c9e8473b084a6b252dfbb5e074adcaacb9638a882fee3f20d62d747f45d6f",
+                "86bcc015f7cfa773880951830ac6161dc2b8717e8a69773ca11a5bd6529b2020",
+                "6255b3597385952d45920ce4451291a246ecd997ef75d964ff56fff9e31ad9e7",
+            ),
+            *_fdu(
+                "magazines",
+                "d4805a9f094c1c7befa64bc42ea846261b1290a2fd120c46f45c9e89faf782ae",
+                "620ecd0ccd7b7f73483b8cdcef5ca07dff92e2d57c9cf4b6e9f7d669a681f6c3",
+                "87de41f73d65b525d2918833a944427196cd4a0346d9d083086b4814333fd9bd",
+            ),
+            *_fdu(
+                "MR",
+                "a6f222085a50061dd560c3beafc968679abae74683e3d18a66b619c5e2d178dc",
+                "82ec2a6d570978d173240dfd655c25e151761d7d0ace365725745a361e6fabea",
+                "fa9dee0e94afe5a6d58f1670ac7db53c450e0f806f158dea78fb766f1ee053bb",
+            ),
+            *_fdu(
+                "music",
+                "f0b41243475c16391a02e91d87710ed87d68927d4d77f526a3d2369a98ac572e",
+                "54a157c56930b9e587b6b955fe4b2e3258d2f70d0d58ccbbf40a4bfd846ee204",
+                "3f2ee8a5becb232368d2bc599ab131778558e05009f8f6957ce2a10106a6ea9a",
+            ),
+            *_fdu(
+                "software",
+                "a050cb3ea22b94b21ce70acff3a23eabd1f39307bd862d6c0cc23170eb4830f4",
+                "3b92617a5b3ad618b7aaab98546d49c2a69f46dedbceb4ec14dee1cbb4ff02d3",
+                "a34c6f844ba0ac1a8d3325b396451c6b6f8928f219f22408192c417357497b80",
+            ),
+            *_fdu(
+                "sports_outdoors",
+                "062ac0e2fb04a81c1f06f15b219634810a323a2ee187750e2f479030ebad0326",
+                "77394d7c91fbc69cc16bfaf79f1f945999fe2d8e0fc536f1f79d17089e611f49",
+                "7742f40a8b02cd5701a647d6ccaf3746bb863af28cdd6fa0404b507b131b9ca4",
+            ),
+            *_fdu(
+                "toys_games",
+                "bb8404d3b48ab02bca2a75bb1e245297aac36b8143a81549f6485b4c2d24dd10",
+                "6ee304a53f25697ee96bcb60fe07cc36d282ef343c3e0f8ae09df669ec39b116",
+                "8808944481c5478a94f231f2fb9541036c5f882de225e2cb8357ab42fd59696d",
+            ),
+            *_fdu(
+                "video",
+                "2867b3e5fffc44132aa61ff49dd608eeacc503b2c9c2133680f0cb4a7a258f3e",
+                "8de7a49ee3001409c9049b1f52949d78c7875cb92e031b43f5cef681dfd341e4",
+                "0178424fe97c0203c0f3cabcb31e1370bf656895b76a189ecf1ecfd151abe3f2",
             ),
         ),
     ),

@@ -24,10 +24,14 @@ BOM = "\ufeff"
 _GZIP = b"\x1f\x8b"
 
 
-def read_lines(path: str | Path) -> Iterator[Line]:
+def read_lines(path: str | Path, *, fallback: str | None = None) -> Iterator[Line]:
     """Yields the lines of a UTF-8 text file with their numbers from 1, without line ends.
 
     Only a line feed ends a line, so Unicode's other separators may stand inside one.
+
+    Args:
+        path: The file, plain or gzipped.
+        fallback: The encoding of lines that are not UTF-8, such as `cp1252`; what it does not know is replaced.
 
     Raises:
         DataError: The file is missing, unreadable, a damaged gzip archive, or not UTF-8.
@@ -35,12 +39,15 @@ def read_lines(path: str | Path) -> Iterator[Line]:
     place = 0
     with _unzipped(path) as stream:
         for number, raw in enumerate(stream, start=1):
-            content = decode(raw, path, line=number, before=place).removeprefix(BOM if number == 1 else "")
+            content = decode(raw, path, line=number, before=place, fallback=fallback)
+            content = content.removeprefix(BOM if number == 1 else "")
             yield number, content.rstrip("\r\n")
             place += len(raw)
 
 
-def decode(raw: bytes, path: str | Path, *, line: int | None = None, before: int = 0) -> str:
+def decode(
+    raw: bytes, path: str | Path, *, line: int | None = None, before: int = 0, fallback: str | None = None
+) -> str:
     """Decodes UTF-8 and changes nothing: line ends and a byte-order mark stay.
 
     Args:
@@ -48,13 +55,16 @@ def decode(raw: bytes, path: str | Path, *, line: int | None = None, before: int
         path: Name of the file they are from, for messages.
         line: Their line in the file, from 1, if they are one line.
         before: The number of bytes before them.
+        fallback: See `read_lines`.
 
     Raises:
-        DataError: They are not UTF-8; it names the first byte that is not.
+        DataError: They are not UTF-8, without a fallback; it names the first byte that is not.
     """
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if fallback is not None:
+            return raw.decode(fallback, errors="replace")
         number = line or raw.count(b"\n", 0, error.start) + 1
         byte, place = raw[error.start], before + error.start
         message = f"expected UTF-8, got byte 0x{byte:02x} at position {place}; convert the file, for example with "

@@ -29,6 +29,8 @@ class Passage:
         offsets: From characters of `text` to characters of the source.
         page: Page of a PDF on which it begins, from 1.
         metadata: What is known of the document.
+        place: The source with its path from the root of the file system on, by which it is found from wherever it is
+            read; None for a text that is from no file.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Passage:
     offsets: Offsets
     page: int | None = None
     metadata: Mapping[str, Value] = field(default_factory=dict)
+    place: str | None = None
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The slice of the source that text[start:end] stands for.
@@ -61,6 +64,7 @@ class Passage:
             "offsets": self.offsets.to_json(),
             "page": self.page,
             "metadata": dict(self.metadata),
+            "place": self.place,
         }
 
     @classmethod

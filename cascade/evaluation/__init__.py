@@ -11,7 +11,7 @@ from cascade.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
-from cascade.evaluation.evaluate import bare_copy, evaluate, flatten, score_tasks
+from cascade.evaluation.evaluate import bare_copy, evaluate, flatten, predict_examples, score_tasks
 from cascade.evaluation.gold import gold_tasks
 from cascade.evaluation.pipeline import Evaluation, evaluate_pipeline, timed_pipe
 from cascade.evaluation.ranking import ndcg, recall, reciprocal_rank, score_rankings
@@ -61,6 +61,7 @@ __all__ = [
     "ndcg",
     "permutation_test",
     "precision_threshold",
+    "predict_examples",
     "recall",
     "reciprocal_rank",
     "reliability",

@@ -45,32 +45,44 @@ def score_tasks(
     Args:
         model: The model.
         docs: Docs with gold for some of the tasks.
-        tasks: Names; all tasks when None.
+        tasks: Names; all but auxiliary tasks when None.
         words: Words per batch.
 
     Returns:
         What each task's `score` gives, by task in graph order; tasks without gold in any Doc are absent.
     """
-    wanted = set(model.graph.order() if tasks is None else tasks)
+    found = predict_examples(model, docs, tasks, words=words)
+    return {name: model.task(name).score(examples) for name, examples in found.items()}
+
+
+def predict_examples(
+    model: CascadeModel, docs: Sequence[Doc], tasks: Iterable[str] | None = None, *, words: int = 4000
+) -> dict[str, list[Example]]:
+    """Predictions beside the gold, for what is to be scored; arguments as for `score_tasks`.
+
+    Returns:
+        By task in graph order, those of the Docs that have gold for it, in their order; tasks without any are absent.
+    """
+    wanted = set(model.usual if tasks is None else tasks)
     order = [model.task(name) for name in model.graph.order() if name in wanted]
     known = [gold_tasks(doc, order) for doc in docs]
     examples = [Example(bare_copy(doc), doc) for doc in docs]
     for names in dict.fromkeys(known):
         alike = [example.predicted for example, theirs in zip(examples, known, strict=True) if theirs == names]
-        for places in by_length(alike, words) if names else ():
+        for places in by_length([documents.size(doc) for doc in alike], words) if names else ():
             _annotate(model, [alike[i] for i in places], names)
     with_gold = {t.name: [e for e, names in zip(examples, known, strict=True) if t.name in names] for t in order}
-    return {t.name: t.score(with_gold[t.name]) for t in order if with_gold[t.name]}
+    return {name: found for name, found in with_gold.items() if found}
 
 
 def bare_copy(doc: Doc) -> Doc:
-    """A copy with words, spaces, the two texts of a sentence pair, the passages of a question; nothing else."""
+    """A copy with words, spaces, the two texts of a pair, the passages of a question as found; nothing else."""
     bare = Doc(doc.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
     if documents.is_pair(doc):
         spans = [bare[span.start : span.end] for span in doc.spans[documents.PAIR]]
         bare.spans[documents.PAIR] = SpanGroup(bare, name=documents.PAIR, spans=spans)
     if documents.is_question(doc):
-        documents.set_passages(bare, documents.passages(doc))
+        documents.set_passages(bare, documents.passages(doc), documents.hit_scores(doc))
     return bare
 
 

@@ -17,8 +17,10 @@ from cascade.graph.specs import (
     Scheduled,
     Segments,
     Source,
+    Tower,
     Unit,
     View,
+    layers_read,
     out_of_range,
 )
 from cascade.graph.taskgraph import TaskGraph
@@ -40,8 +42,10 @@ __all__ = [
     "Segments",
     "Source",
     "TaskGraph",
+    "Tower",
     "Unit",
     "View",
     "arrival_unit",
+    "layers_read",
     "out_of_range",
 ]

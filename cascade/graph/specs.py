@@ -10,7 +10,7 @@ from cascade.errors import GraphError
 
 Unit = Literal["token", "span", "text", "pair"]
 """What a row is; the texts of a question are its passages, and a span is part of a text."""
-View = Literal["apart", "together", "asked"]
+View = Literal["apart", "together", "asked", "masked"]
 """How texts are read: each by itself, both texts of a pair in one window, or the passages of a question with it."""
 Source = Literal["soft", "straight_through", "hard", "gold"]
 Boundaries = Literal["gold", "hard"]
@@ -63,7 +63,39 @@ class Recurrent:
         _require(out_of_range("Recurrent", self, sizes=("width", "depth"), shares=("dropout",)))
 
 
-Layer = int | Mix | Recurrent
+@dataclass(frozen=True)
+class Tower:
+    """One of the towers of a sluice network, its layers added with learned weights (Ruder et al. 2019, section 2).
+
+    The task reads sum_m beta_m h_m of the tower's layers m, beta unconstrained. One layer alone is read as it is: with
+    the highest, and one subspace in the encoder, this is a cross-stitch network (Misra et al. 2016, section 3).
+
+    Args:
+        tower: Its name, as the encoder has it.
+        layers: The layers that are added; all but layer 0, which has no towers, when empty.
+        balanced: Whether all beta begin alike, 1 / layers; else the highest with 0.9, the others with 0.1 together.
+    """
+
+    tower: str
+    layers: tuple[int, ...] = ()
+    balanced: bool = False
+
+
+Layer = int | Mix | Recurrent | Tower
+
+
+def layers_read(layer: Layer, depth: int) -> tuple[int, ...]:
+    """The encoder layers that a task reads.
+
+    Args:
+        layer: The task's `layer`.
+        depth: Number of the encoder's highest layer.
+    """
+    if isinstance(layer, Mix):
+        return layer.layers or tuple(range(depth + 1))
+    if isinstance(layer, Tower):
+        return layer.layers or tuple(range(1, depth + 1))
+    return (layer.layer if isinstance(layer, Recurrent) else layer,)
 
 
 @dataclass(frozen=True, kw_only=True)

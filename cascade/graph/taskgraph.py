@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ import networkx as nx
 
 from cascade.errors import GraphError
 from cascade.graph.draw import draw
-from cascade.graph.specs import Edge, Mix, Recurrent
+from cascade.graph.specs import Candidates, Edge, Tower, layers_read
 from cascade.graph.units import Node, misfit
 
 
@@ -102,6 +103,15 @@ class TaskGraph(nx.DiGraph):
         """Everything upstream of the named tasks, without themselves unless one is upstream of another."""
         return set().union(*(nx.ancestors(self, name) for name in names))
 
+    def pruned(self) -> set[str]:
+        """Tasks that lie behind a `Candidates` edge."""
+        found: set[str] = set()
+        for name in self.order():
+            into = self.edges_into(name)
+            if not found.isdisjoint(into) or any(isinstance(edge, Candidates) for edge in chain(*into.values())):
+                found.add(name)
+        return found
+
     def closure(self, names: Iterable[str]) -> TaskGraph:
         """The subgraph of the named tasks and all that they need.
 
@@ -120,7 +130,7 @@ class TaskGraph(nx.DiGraph):
 
         Raises:
             GraphError: With all problems: cycles, unknown names, units without a conversion, edges that carry nothing,
-                layers that the encoder does not have.
+                layers that the encoder does not have, tasks that it is conditioned on and that are not there.
         """
         problems = [] if self.encoder is not None else ["the graph has no encoder: TaskGraph(encoder=...)"]
         if not self.names():
@@ -135,6 +145,11 @@ class TaskGraph(nx.DiGraph):
             if self._has(up) and self._has(down):
                 problems += _problems(self.task(up), self.task(down), edges)
         problems += [problem for name in self.names() for problem in self._layer_problems(name)]
+        problems += [
+            f"the encoder is conditioned on the task {name!r}, which is not in the graph: add it, or leave it out there"
+            for name in getattr(self.encoder, "conditions", ())
+            if not self._has(name)
+        ]
         if problems:
             raise GraphError(problems)
         return self
@@ -150,14 +165,18 @@ class TaskGraph(nx.DiGraph):
 
     def _layer_problems(self, name: str) -> list[str]:
         layer, depth = self.task(name).layer, getattr(self.encoder, "depth", None)
-        asked = layer.layers if isinstance(layer, Mix) else (layer.layer if isinstance(layer, Recurrent) else layer,)
         if depth is None:
             return []
-        return [
-            f"task {name} reads layer {i}, but the encoder has layers 0 to {depth}"
-            for i in asked
-            if not 0 <= i <= depth
-        ]
+        beyond = [f"layer {i}" for i in layers_read(layer, depth) if not 0 <= i <= depth]
+        problems = [f"task {name} reads {i}, but the encoder has layers 0 to {depth}" for i in beyond]
+        if isinstance(layer, Tower):
+            towers = getattr(self.encoder, "towers", ())
+            if layer.tower not in towers:
+                known = f"only {', '.join(towers)}" if towers else "no towers: choose a Sluice"
+                problems.append(f"task {name} reads the tower {layer.tower!r}, but the encoder has {known}")
+            if 0 in layer.layers:
+                problems.append(f"task {name} reads a tower at layer 0, but towers begin at layer 1")
+        return problems
 
     def draw(self, format: str = "table", *, path: str | Path | None = None) -> Any:
         """Draw the graph.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -20,11 +22,15 @@ class Ascent:
         features: Of the batch.
         rows: All token rows.
         common: The highest layer that some node needs for all texts; up to there nothing is split.
+        condition: The task for whose condition all layers are computed, one of the encoder's; None for the parameters
+            that all tasks share.
     """
 
-    def __init__(self, encoder: Encoder, features: Features, rows: Rows, common: int) -> None:
+    def __init__(
+        self, encoder: Encoder, features: Features, rows: Rows, common: int, *, condition: str | None = None
+    ) -> None:
         self.encoder, self.common = encoder, common
-        self.parts: list[State] = encoder.portions(encoder.embed(features, rows))
+        self.parts: list[State] = encoder.portions(replace(encoder.embed(features, rows), condition=condition))
 
     def climb(self, layer: int, alive: Tensor) -> None:
         """Reach a layer.

@@ -90,9 +90,30 @@ class Mixture(nn.Module):
 
     def forward(self, layers: list[Tensor]) -> Tensor:
         """Mix; shape of each layer and of the result: [rows, width]."""
-        first, *others = layers
-        weights = self.scale * self.weights.softmax(0)
-        mixed = first * weights[0]
-        for layer, weight in zip(others, weights[1:], strict=True):
-            mixed = torch.addcmul(mixed, layer, weight)  # a product with stacked layers would first have to copy them
-        return mixed
+        return _weighted(layers, self.scale * self.weights.softmax(0))
+
+
+class LayerStitch(nn.Module):
+    """Layers added with weights that are learned without constraint: sum_m beta_m h_m (Ruder et al. 2019, section 2).
+
+    Args:
+        layers: How many layers are added, 2 or more.
+        balanced: Whether the weights begin alike, as 1 / layers; else the last one as 0.9, the others as 0.1 together.
+    """
+
+    def __init__(self, layers: int, *, balanced: bool) -> None:
+        super().__init__()
+        weights = [1 / layers] * layers if balanced else [*[0.1 / (layers - 1)] * (layers - 1), 0.9]
+        self.weights = nn.Parameter(torch.tensor(weights))
+
+    def forward(self, layers: list[Tensor]) -> Tensor:
+        """Add; shape of each layer and of the result: [rows, width]."""
+        return _weighted(layers, self.weights)
+
+
+def _weighted(layers: list[Tensor], weights: Tensor) -> Tensor:
+    first, *others = layers
+    mixed = first * weights[0]
+    for layer, weight in zip(others, weights[1:], strict=True):
+        mixed = torch.addcmul(mixed, layer, weight)  # a product with stacked layers would first have to copy them
+    return mixed

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from cascade.errors import GraphError
-from cascade.graph import Edge, Hidden, Labels, Layer, Mix, Recurrent, Segments, Unit
+from cascade.graph import Edge, Hidden, Labels, Layer, Mix, Recurrent, Segments, Tower, Unit, layers_read
 from cascade.nn.conversions import Compare, conversion
 from cascade.nn.decoders.base import Decoder, Output
-from cascade.nn.edges import Distributions, LabelEmbedding, Mixture
+from cascade.nn.edges import Distributions, LabelEmbedding, LayerStitch, Mixture
 from cascade.nn.layout import Layout
 from cascade.nn.lstm import BiLSTM
 from cascade.nn.rows import Rows
@@ -116,25 +116,35 @@ class Arrivals(nn.ModuleList):
 
 
 class Reading(nn.Module):
-    """How a node reads the encoder: one layer, or a learned mix.
+    """How a node reads the encoder: one layer, a learned mix, or one tower of its layers.
 
     Args:
         layer: The task's `layer`.
         widths: Width of each encoder layer.
+        towers: Towers that layers from 1 on hold side by side.
     """
 
-    def __init__(self, layer: Layer, widths: Sequence[int]) -> None:
+    def __init__(self, layer: Layer, widths: Sequence[int], towers: Sequence[str] = ()) -> None:
         super().__init__()
-        self.layers = _layers(layer, widths)
-        self.mixture = Mixture(len(self.layers)) if isinstance(layer, Mix) else None
+        self.layers = layers_read(layer, len(widths) - 1)
+        self.mixture: nn.Module | None = Mixture(len(self.layers)) if isinstance(layer, Mix) else None
         self.width, self.highest = widths[self.layers[0]], max(self.layers)
+        self.begin: int | None = None
+        if isinstance(layer, Tower):
+            self.width //= len(towers)
+            self.begin = self.width * towers.index(layer.tower)
+            self.mixture = LayerStitch(len(self.layers), balanced=layer.balanced) if len(self.layers) > 1 else None
 
     def forward(self, read: Read) -> Tensor:
         """Read. Shape: [tokens, width]."""
+        states = [self._part(read(i)) for i in self.layers]
         if self.mixture is None:
-            return read(self.layers[0])
-        mixed: Tensor = self.mixture([read(i) for i in self.layers])
+            return states[0]
+        mixed: Tensor = self.mixture(states)
         return mixed
+
+    def _part(self, states: Tensor) -> Tensor:
+        return states if self.begin is None else states.narrow(1, self.begin, self.width)
 
 
 class NodeModule(nn.Module):
@@ -144,6 +154,7 @@ class NodeModule(nn.Module):
         layer: The task's `layer`.
         links: Edges into the task.
         widths: Width of each encoder layer.
+        towers: Towers that the encoder's layers from 1 on hold side by side.
         reads: Unit of the rows that the task reads.
         unit: Unit of its output rows.
         pool: How it gets from `reads` to `unit`.
@@ -161,6 +172,7 @@ class NodeModule(nn.Module):
         links: Sequence[Link],
         widths: Sequence[int],
         *,
+        towers: Sequence[str] = (),
         reads: Unit,
         unit: Unit,
         pool: str,
@@ -178,7 +190,7 @@ class NodeModule(nn.Module):
         if problems:
             raise GraphError(problems)
         skip = isinstance(layer, Recurrent) and not layer.shortcut and len(self.early) > 0
-        self.reading = None if skip else Reading(layer, widths)
+        self.reading = None if skip else Reading(layer, widths, towers)
         width = (0 if self.reading is None else self.reading.width) + self.early.width
         self.shortcut_dropout = nn.Dropout(layer.dropout if isinstance(layer, Recurrent) else 0.0)
         self.recurrent: BiLSTM | None = None
@@ -212,6 +224,7 @@ class NodeModule(nn.Module):
             states = recurrent = self.recurrent(states, rows if self.reads == self.unit else layout.rows[self.reads])
         states = states if self.pool is None else self.pool(states, layout)
         states = torch.cat([states, *self.late(upstream, layout, epoch)], dim=-1)
+        self.decoder.epoch = epoch
         scores = self.decoder(states, rows, *([layout.spans] if self.proposes else []))
         if self.proposes:
             layout = layout.propose(scores["spans"])
@@ -246,16 +259,9 @@ def _group_problems(carriers: Iterable[Carrier]) -> list[str]:
     ]
 
 
-def _layers(layer: Layer, widths: Sequence[int]) -> tuple[int, ...]:
-    """The encoder layers that are read."""
-    if isinstance(layer, Mix):
-        return layer.layers or tuple(range(len(widths)))
-    return (layer.layer if isinstance(layer, Recurrent) else layer,)
-
-
 def _layer_problems(layer: Layer, widths: Sequence[int]) -> list[str]:
     """Layers that are read are there, and those that a `Mix` adds have one width."""
-    layers = _layers(layer, widths)
+    layers = layers_read(layer, len(widths) - 1)
     beyond = [f"layer {i}" for i in layers if not 0 <= i < len(widths)]
     if beyond:
         return [f"it reads {', '.join(beyond)}, but the encoder has layers 0 to {len(widths) - 1}"]

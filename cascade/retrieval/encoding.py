@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cascade.data.batches import by_length
 from cascade.docs import words_of
 from cascade.errors import ConfigError
 from cascade.nn.encoders import Encoder, Transformer
@@ -63,7 +64,7 @@ class TextEncoder:
         words = [words_of(text) for text in texts]
         vectors = np.zeros((len(texts), self.encoder.widths[self.layer]), dtype=np.float32)
         with _predicting(self.encoder):
-            for places in _batches([len(text) for text in words], self.encoder.batch):
+            for places in by_length([len(text) for text in words], self.encoder.batch):
                 some = mean_states(self.encoder, [words[place] for place in places], self.layer)
                 vectors[places] = some.cpu().numpy()
         return vectors
@@ -120,18 +121,6 @@ def _windows(carry: Carry, rows: Rows) -> tuple[Tensor, Tensor]:
     owners = carry.mask.new_zeros(len(carry.mask))
     owners[carry.alignment.window] = rows.parent[carry.alignment.token]
     return sums, owners
-
-
-def _batches(lengths: Sequence[int], words: int) -> Iterator[list[int]]:
-    """Places of texts of like length, so many that they have at most so many words, but one at least."""
-    places: list[int] = []
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if places and (len(places) + 1) * lengths[place] > words:
-            yield places
-            places = []
-        places.append(place)
-    if places:
-        yield places
 
 
 @contextmanager

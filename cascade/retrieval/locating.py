@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import pairwise
 
 from cascade.docs import Answer, Offsets, Passage
@@ -34,7 +35,8 @@ def locate(
         last: One past its last character.
         confidence: Probability that the answer is right.
         scores: What each stage gave it.
-        source: Gives the text of a source; one that remembers them saves reading a file for each of its answers.
+        source: Gives the text of a source, which is asked for by the passage's `place`, then by its `source`; one that
+            remembers them saves reading a file for each of its answers.
 
     Raises:
         IndexError: The span reaches beyond the passage.
@@ -42,7 +44,7 @@ def locate(
     start, end = passage.origin(first, last)
     plain, offsets = passage.text[first:last], passage.offsets.slice(first, last)
     return Answer(
-        text=plain if offsets.verbatim else _written(passage.source, plain, offsets, slice(start, end), source),
+        text=plain if offsets.verbatim else _written(passage, plain, offsets, slice(start, end), source),
         plain=plain,
         source=passage.source,
         document=passage.document,
@@ -57,12 +59,13 @@ def locate(
     )
 
 
-def _written(name: str, plain: str, offsets: Offsets, place: slice, source: Source) -> str:
+def _written(passage: Passage, plain: str, offsets: Offsets, place: slice, source: Source) -> str:
     """What stands in the source for a cleaned text; the text itself if the source is gone or no longer the same."""
-    try:
-        whole = source(name)
-    except CascadeError:
-        return plain
-    pieces = zip(pairwise(offsets.begins), offsets.starts, offsets.ends, strict=True)
-    copied = all(plain[begin:end] == whole[first:last] for (begin, end), first, last in pieces if end - begin > 1)
-    return whole[place] if copied and place.stop <= len(whole) else plain
+    pieces = list(zip(pairwise(offsets.begins), offsets.starts, offsets.ends, strict=True))
+    for name in filter(None, (passage.place, passage.source)):
+        with suppress(CascadeError):
+            whole = source(name)
+            copied = all(plain[begin:end] == whole[at:to] for (begin, end), at, to in pieces if end - begin > 1)
+            if copied and place.stop <= len(whole):
+                return whole[place]
+    return plain

@@ -71,6 +71,7 @@ def split(document: Document, sentences: Splitter, *, words: int = 120, overlap:
             offsets=document.offsets.slice(start, end),
             page=bisect_right(document.pages, start) or None,
             metadata=document.metadata,
+            place=document.place,
         )
 
 

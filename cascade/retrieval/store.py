@@ -35,6 +35,7 @@ CREATE TABLE stale (row INTEGER PRIMARY KEY);
 INSERT INTO state VALUES ('generation', 0), ('next', 1), ('deleted', 0);
 """
 _COLUMNS = "id, document, text, source, page, offsets, metadata"
+_PASSAGE = f"{_COLUMNS}, (SELECT place FROM documents WHERE documents.id = document)"
 _MANY = 10_000
 """How many rows one statement names; SQLite allows 32,766."""
 
@@ -127,17 +128,17 @@ class Store:
     def passages(self, rows: Sequence[int]) -> dict[int, Passage]:
         """Passages by row, of those rows that there are."""
         return {
-            row: _passage(*v) for row, *v in self._select(f"SELECT row, {_COLUMNS} FROM passages WHERE row IN", rows)
+            row: _passage(*v) for row, *v in self._select(f"SELECT row, {_PASSAGE} FROM passages WHERE row IN", rows)
         }
 
     def passages_of(self, document: str) -> list[Passage]:
         """The passages of a document, in the order of its text."""
-        found = self._run(f"SELECT {_COLUMNS} FROM passages WHERE document = ? ORDER BY row", (document,))
+        found = self._run(f"SELECT {_PASSAGE} FROM passages WHERE document = ? ORDER BY row", (document,))
         return [_passage(*values) for values in found]
 
     def all_passages(self) -> Iterator[tuple[int, Passage]]:
         """Every passage with its row, in the order of rows, read as they are asked for."""
-        query = f"SELECT row, {_COLUMNS} FROM passages WHERE row > ? ORDER BY row LIMIT 1000"
+        query = f"SELECT row, {_PASSAGE} FROM passages WHERE row > ? ORDER BY row LIMIT 1000"
         row = 0
         while page := self._run(query, (row,)):
             for row, *values in page:
@@ -307,7 +308,9 @@ def _checksum(*values: Any) -> int:
     return crc32(repr(values).encode("utf8", "surrogatepass"))
 
 
-def _passage(id: str, document: str, text: str, source: str, page: int | None, offsets: str, metadata: str) -> Passage:
+def _passage(
+    id: str, document: str, text: str, source: str, page: int | None, offsets: str, metadata: str, place: str | None
+) -> Passage:
     return Passage(
         id=id,
         document=document,
@@ -316,4 +319,5 @@ def _passage(id: str, document: str, text: str, source: str, page: int | None, o
         offsets=Offsets.from_json(json.loads(offsets)),
         page=page,
         metadata=json.loads(metadata),
+        place=place,
     )

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
+from torch import Tensor
 
 from cascade import docs as documents
 from cascade.data.answers import exact_match, token_f1
-from cascade.graph import View
+from cascade.data.batches import Targets
+from cascade.graph import Candidates, Edge, Hidden, Labels, Unit, View
+from cascade.nn.decoders.base import Output
+from cascade.nn.rows import MISSING
 from cascade.tasks.base import Predictions, Task
 
 ANSWERS = "answers"
@@ -45,6 +50,43 @@ class AskedTask(Task):
         return self.classes if any(mentions(doc) is not None for doc in docs) else ()
 
 
+class SpanTask(AskedTask):
+    """A task over candidate spans of the passages, which an upstream task, or it itself, proposes; see `Task`."""
+
+    # This is no dataclass, so that `longest` keeps its place among the fields of a task.
+    longest: int
+    """Words of the longest answer."""
+
+    unit: ClassVar[Unit] = "span"
+    takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Candidates)
+
+    def targets(self, doc: Doc) -> Targets | None:
+        """Which spans are right: 1 at a first word for the number of words that follow. Shape: [words, longest]."""
+        found = mentions(doc)
+        if found is None:
+            return None
+        words = [documents.word_spans(text) for text in documents.passage_texts(doc)]
+        spans = np.zeros((sum(map(len, words)), self.longest), dtype=np.int64)
+        before = 0
+        for own, gold in zip(words, found, strict=True):
+            stretches = [covered(own, *mention) for mention in gold]
+            fitting = [(first, end) for first, end in stretches if 0 < end - first <= self.longest]
+            for first, end in fitting:
+                spans[before + first, end - first - 1] = 1
+            if stretches and not fitting:  # there is an answer, but none that could be found
+                spans[before : before + len(own)] = MISSING
+            before += len(own)
+        return {"spans": spans}
+
+    def blank(self, rows: int) -> Targets:
+        """Targets of a Doc without gold."""
+        return {"spans": np.full((rows, self.longest), MISSING, dtype=np.int64)}
+
+    def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """Spans that are gold."""
+        return right_spans(output.layout.spans, targets["spans"])
+
+
 def mentions(doc: Doc) -> list[list[tuple[int, int]]] | None:
     """Where the gold answers stand in each passage, in characters.
 
@@ -72,6 +114,27 @@ def covered(words: Sequence[tuple[int, int]], first: int, last: int) -> tuple[in
     return bisect_right(words, first, key=lambda word: word[1]), bisect_left(words, last, key=lambda word: word[0])
 
 
+def right_spans(spans: Tensor, gold: Tensor) -> Tensor:
+    """Which spans are gold.
+
+    Args:
+        spans: First and last token row. Shape: [spans, 2].
+        gold: As `SpanTask.targets`. Shape: [tokens, longest].
+
+    Returns:
+        Shape: [spans], bool.
+    """
+    first, last = spans.unbind(1)
+    more, longest = last - first, gold.shape[1]
+    return (more < longest) & (gold[first, more.clamp(max=longest - 1)] == 1)
+
+
+def places(output: Output) -> dict[str, np.ndarray]:
+    """Number of the passage, first and last word of every span. Shape of each: [spans]."""
+    text, first, last = output.layout.places.cpu().numpy().T
+    return {"text": text, "first": first, "last": last}
+
+
 def best_answers(doc: Doc, predictions: Predictions, scores: np.ndarray) -> list[documents.Answer]:
     """The best candidate spans as answers, the best first; equal texts once.
 
@@ -80,8 +143,10 @@ def best_answers(doc: Doc, predictions: Predictions, scores: np.ndarray) -> list
         predictions: `text`, `first` and `last` of every span: number of the passage, first and last word in it.
         scores: By which they are ranked. Shape: [spans].
     """
+    from cascade.retrieval.documents import source_text
     from cascade.retrieval.locating import locate
 
+    source = cache(source_text)
     passages = documents.passages(doc)
     words = [documents.word_spans(passage.text) for passage in passages]
     answers: dict[str, documents.Answer] = {}
@@ -94,7 +159,12 @@ def best_answers(doc: Doc, predictions: Predictions, scores: np.ndarray) -> list
         if np.isfinite(scores[i]) and text not in answers:
             total = float(scores[i])
             answers[text] = locate(
-                passage, first, last, confidence=(1 + math.tanh(total / 2)) / 2, scores={"total": total}
+                passage,
+                first,
+                last,
+                confidence=(1 + math.tanh(total / 2)) / 2,
+                scores={"total": total},
+                source=source,
             )
     return list(answers.values())
 

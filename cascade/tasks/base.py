@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cascade.data.batches import Targets
 from cascade.errors import GraphError, LabelError
-from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, Unit, View, out_of_range
+from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, TaskGraph, Unit, View, out_of_range
 from cascade.nn.decoders.base import Classifier, Decoder, Output
 from cascade.nn.layout import Layout
 from cascade.nn.rows import MISSING
@@ -34,7 +34,8 @@ class Task(ABC):
 
     Args:
         name: The node's name.
-        layer: Where it reads the encoder: the number of a layer, a learned `Mix`, or a `Recurrent` layer of its own.
+        layer: Where it reads the encoder: the number of a layer, a learned `Mix`, a `Tower` of a sluice network, or
+            a `Recurrent` layer of its own.
     """
 
     name: str = field(default="", kw_only=False)
@@ -50,8 +51,12 @@ class Task(ABC):
     takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments, Candidates)
     extensible: ClassVar[bool] = True
     """Whether labels can be added to those of the data."""
+    auxiliary: ClassVar[bool] = False
+    """Whether it is only there to be trained: it is not predicted unless asked for by name, and never scored."""
     main_score: ClassVar[str | None] = None
     """Key of the score that stands for the task when the best model is chosen; None: the first that `score` gives."""
+    counts: ClassVar[bool] = True
+    """Whether that score is one of those whose mean chooses the best model."""
 
     @property
     def view(self) -> View:
@@ -121,6 +126,10 @@ class Task(ABC):
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Scores, with the keys of spaCy's Scorer where it has them."""
 
+    def misplaced(self, graph: TaskGraph) -> str | None:
+        """Why it cannot be trained in a graph; None where it can."""
+        return None
+
     def blank(self, rows: int) -> Targets:
         """Targets of a Doc without gold."""
         return {"label": np.full(rows, MISSING, dtype=np.int64)}
@@ -128,6 +137,10 @@ class Task(ABC):
     def distribution(self, output: Output) -> Tensor:
         """What `Labels` edges weigh label embeddings by. Shape: [rows, labels]."""
         return output.scores["logits"].softmax(-1)
+
+    def distributions(self, output: Output) -> dict[str, Tensor]:
+        """All that a model can teach another: `label` is that over the labels. Shape of each: [rows, classes]."""
+        return {"label": self.distribution(output)}
 
     def gold(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The distribution that gold stands for, and the rows where there is gold.
@@ -219,6 +232,21 @@ def require_ranges(task: Task, *, sizes: Sequence[str] = (), shares: Sequence[st
         raise GraphError(problems)
 
 
+def mean_cross_entropy(output: Output, label: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy per row with gold that is still alive; 0 where there is none. Shape: [].
+
+    Args:
+        output: With `logits`. Shape of these: [rows, labels].
+        label: Numbers of the labels. Shape: [rows].
+        smoothing: See `Classification`.
+    """
+    label = label.where(output.rows.alive, MISSING)
+    total = functional.cross_entropy(
+        output.scores["logits"], label, ignore_index=MISSING, label_smoothing=smoothing, reduction="sum"
+    )
+    return total / (label != MISSING).sum().clamp(min=1)
+
+
 @lru_cache(maxsize=64)
 def _numbers(labels: tuple[str, ...]) -> dict[str, int]:
     return {label: i for i, label in enumerate(labels)}
@@ -252,11 +280,7 @@ class Classification(Task):
 
     def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
         """Mean cross-entropy per row with gold that is still alive; 0 where there is none."""
-        label = targets["label"].where(output.rows.alive, MISSING)
-        total = functional.cross_entropy(
-            output.scores["logits"], label, ignore_index=MISSING, label_smoothing=self.smoothing, reduction="sum"
-        )
-        return total / (label != MISSING).sum().clamp(min=1)
+        return mean_cross_entropy(output, targets["label"], smoothing=self.smoothing)
 
     def decode(self, output: Output) -> Predictions:
         """The most probable label of every row, and its probability."""

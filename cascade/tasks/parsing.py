@@ -19,7 +19,7 @@ from cascade import docs as documents
 from cascade.data.batches import Targets
 from cascade.nn.decoders.arcs import ArcDecoder, Biaffine, HeadSelection
 from cascade.nn.decoders.base import Decoder, Output
-from cascade.nn.rows import MISSING
+from cascade.nn.rows import MISSING, Rows
 from cascade.nn.structs import trees
 from cascade.tasks.base import Predictions, Task, require_choices, require_ranges
 
@@ -92,7 +92,7 @@ class Parsing(Task):
         A head outside the row's segment gives no loss.
         """
         rows, decoder = output.rows, cast(ArcDecoder, output.decoder)
-        heads, known = _inside(targets["head"], rows)
+        heads, known = inside(targets["head"], rows)
         chosen = torch.where(known & rows.alive, heads, MISSING)
         arcs = functional.cross_entropy(output.scores["arcs"], chosen, ignore_index=MISSING, reduction="sum")
         label = torch.where(known & rows.alive, targets["label"], MISSING)
@@ -104,6 +104,10 @@ class Parsing(Task):
     def distribution(self, output: Output) -> Tensor:
         """Relations with the head summed out."""
         return cast(ArcDecoder, output.decoder).expected_relations(dict(output.scores), output.rows)
+
+    def distributions(self, output: Output) -> dict[str, Tensor]:
+        """Relations and heads; a head's number is its place in the segment, 0 the root."""
+        return {**super().distributions(output), "head": output.scores["arcs"].softmax(-1)}
 
     def decode(self, output: Output) -> Predictions:
         """The best single-root tree of every segment."""
@@ -158,8 +162,16 @@ def _lower(token: Token, attribute: str) -> str:
     return name.lower()
 
 
-def _inside(offsets: Tensor, rows: Any) -> tuple[Tensor, Tensor]:
-    """Places of the heads in their groups (0: the root), and the rows whose head is known and in their own group."""
+def inside(offsets: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+    """Places of the heads in their groups, and the rows whose head is known and in their own group.
+
+    Args:
+        offsets: Gold heads as `Parsing.targets` has them. Shape: [rows].
+        rows: The rows, grouped by segment.
+
+    Returns:
+        Places from 1, 0 for the root and for what is not known; and what is. Shapes: [rows], the second bool.
+    """
     head = torch.where(offsets == 0, 0, rows.position + offsets + 1)
     known = (offsets != MISSING) & (head >= 0) & (head <= rows.lengths[rows.group])
     known &= (offsets == 0) | (head >= 1)

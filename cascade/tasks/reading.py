@@ -13,20 +13,19 @@ from spacy.training import Example
 from torch import Tensor
 
 from cascade import docs as documents
-from cascade.data.batches import Targets
-from cascade.graph import Candidates, Edge, Hidden, Labels, Unit
+from cascade.graph import Candidates, Edge, Hidden
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.reader import Overlap, SpanReader
 from cascade.nn.layout import Layout
 from cascade.nn.rows import MISSING, Rows
-from cascade.tasks.asked import ANSWERS, WROTE, AskedTask, best_answers, covered, mentions, score_best
+from cascade.tasks.asked import ANSWERS, WROTE, SpanTask, best_answers, places, score_best
 from cascade.tasks.base import Predictions, require_choices, require_ranges
 
 Mentions = Literal["any", "all"]
 
 
 @dataclass(kw_only=True)
-class Reading(AskedTask):
+class Reading(SpanTask):
     """Marks the spans that answer a question, and proposes the best of them (Hu et al. 2019, ACL, section 3.2).
 
     In every passage, its words and "no answer here" share one softmax for the first word of the answer, and one for the
@@ -55,23 +54,13 @@ class Reading(AskedTask):
     overlap: Overlap = "same_boundary"
     dropout: float = 0.0
 
-    unit: ClassVar[Unit] = "span"
     proposes: ClassVar[bool] = True
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Candidates)
-    takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Candidates)
     classes: ClassVar[tuple[str, ...]] = ("start", "end")
 
     def __post_init__(self) -> None:
         require_choices(self, mentions=Mentions, overlap=Overlap)
         require_ranges(self, sizes=("longest", "beam", "spans"), shares=("dropout",))
-
-    def targets(self, doc: Doc) -> Targets | None:
-        """Which spans are right: 1 at a first word for the number of words that follow. Shape: [words, longest]."""
-        return span_targets(doc, self.longest)
-
-    def blank(self, rows: int) -> Targets:
-        """Targets of a Doc without gold."""
-        return {"spans": np.full((rows, self.longest), MISSING, dtype=np.int64)}
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """Scores of words, and a proposal of spans."""
@@ -126,10 +115,6 @@ class Reading(AskedTask):
         spans = torch.stack([first, first + more], dim=1)
         return spans[layout.rows["token"].alive[first]]
 
-    def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
-        """Spans that are gold."""
-        return right_spans(output.layout.spans, targets["spans"])
-
     def decode(self, output: Output) -> Predictions:
         """Where every span stands, its logits, those of no answer, and its log odds with what edges have brought."""
         first, last = output.layout.spans.unbind(1)
@@ -149,46 +134,6 @@ class Reading(AskedTask):
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`f1` and `em` of the best span, on questions that have an answer."""
         return score_best(self.name, examples)
-
-
-def span_targets(doc: Doc, longest: int) -> Targets | None:
-    """See `Reading.targets`; None where nothing is known of the answers."""
-    found = mentions(doc)
-    if found is None:
-        return None
-    words = [documents.word_spans(text) for text in documents.passage_texts(doc)]
-    spans = np.zeros((sum(map(len, words)), longest), dtype=np.int64)
-    before = 0
-    for own, gold in zip(words, found, strict=True):
-        stretches = [covered(own, *mention) for mention in gold]
-        fitting = [(first, end) for first, end in stretches if 0 < end - first <= longest]
-        for first, end in fitting:
-            spans[before + first, end - first - 1] = 1
-        if stretches and not fitting:  # there is an answer, but none that could be found
-            spans[before : before + len(own)] = MISSING
-        before += len(own)
-    return {"spans": spans}
-
-
-def right_spans(spans: Tensor, gold: Tensor) -> Tensor:
-    """Which spans are gold.
-
-    Args:
-        spans: First and last token row. Shape: [spans, 2].
-        gold: As `Reading.targets`. Shape: [tokens, longest].
-
-    Returns:
-        Shape: [spans], bool.
-    """
-    first, last = spans.unbind(1)
-    more, longest = last - first, gold.shape[1]
-    return (more < longest) & (gold[first, more.clamp(max=longest - 1)] == 1)
-
-
-def places(output: Output) -> dict[str, np.ndarray]:
-    """Number of the passage, first and last word of every span. Shape of each: [spans]."""
-    text, first, last = output.layout.places.cpu().numpy().T
-    return {"text": text, "first": first, "last": last}
 
 
 def annotate_spans(

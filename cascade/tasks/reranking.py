@@ -6,25 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 from torch import Tensor
 from torch.nn import functional
 
-from cascade.data.batches import Targets
-from cascade.graph import Candidates, Edge, Hidden, Labels, Unit
+from cascade.graph import Candidates, Edge, Hidden
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.reader import SpanScorer
 from cascade.nn.rows import MISSING
-from cascade.tasks.asked import AskedTask, score_best
+from cascade.tasks.asked import SpanTask, places, right_spans, score_best
 from cascade.tasks.base import Pooling, Predictions, require_choices, require_ranges
-from cascade.tasks.reading import annotate_spans, places, right_spans, span_targets
+from cascade.tasks.reading import annotate_spans
 
 
 @dataclass(kw_only=True)
-class Reranking(AskedTask):
+class Reranking(SpanTask):
     """Scores the reader's candidates by what stands in them (Hu et al. 2019, ACL, section 3.3).
 
     A span's score and those that `Candidates` edges bring add up to the log odds of the span against no answer in its
@@ -52,22 +50,12 @@ class Reranking(AskedTask):
     longest: int = 30
     dropout: float = 0.0
 
-    unit: ClassVar[Unit] = "span"
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Candidates)
-    takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Candidates)
     classes: ClassVar[tuple[str, ...]] = ("answer",)
 
     def __post_init__(self) -> None:
         require_choices(self, pool=Pooling)
         require_ranges(self, sizes=("hidden", "longest"), shares=("dropout",))
-
-    def targets(self, doc: Doc) -> Targets | None:
-        """As the reader's."""
-        return span_targets(doc, self.longest)
-
-    def blank(self, rows: int) -> Targets:
-        """Targets of a Doc without gold."""
-        return {"spans": np.full((rows, self.longest), MISSING, dtype=np.int64)}
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """A hidden layer and a score."""
@@ -97,10 +85,6 @@ class Reranking(AskedTask):
         """What it adds to the log odds of every span. Shape: [spans]."""
         return output.scores["score"]
 
-    def gold_rows(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
-        """Spans that are gold."""
-        return right_spans(output.layout.spans, targets["spans"])
-
     def decode(self, output: Output) -> Predictions:
         """Where every span stands, what the task adds, and the log odds; minus infinity for spans that are out."""
         own = self.keep(output).float()
@@ -121,7 +105,7 @@ def overlap(spans: Tensor, gold: Tensor) -> Tensor:
 
     Args:
         spans: First and last token row. Shape: [spans, 2].
-        gold: As `Reading.targets`. Shape: [tokens, longest].
+        gold: As `SpanTask.targets`. Shape: [tokens, longest].
 
     Returns:
         Shape: [spans].

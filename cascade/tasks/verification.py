@@ -15,13 +15,12 @@ from torch.nn import functional
 
 from cascade import docs as documents
 from cascade.data.batches import Targets
-from cascade.graph import Candidates, Edge, Hidden, Labels, Unit
+from cascade.graph import Edge, Hidden
 from cascade.nn.decoders.base import Classifier, Decoder, Output
 from cascade.nn.rows import MISSING
 from cascade.tasks import cats
-from cascade.tasks.asked import AskedTask, mentions
+from cascade.tasks.asked import SpanTask, mentions, places
 from cascade.tasks.base import Pooling, Predictions, require_choices, require_ranges
-from cascade.tasks.reading import places, span_targets
 from cascade.tasks.reranking import overlap
 
 AGREEMENT = 0.5
@@ -32,7 +31,7 @@ CLAIM, PASSAGES = "claim", "passages"
 
 
 @dataclass(kw_only=True)
-class Verification(AskedTask):
+class Verification(SpanTask):
     """Tells what each piece of evidence says of a claim, such as SUPPORT or CONTRADICT, and so what holds of the claim.
 
     The claim is a question, its passages are abstracts, and its answers are the rationales: the sentences that are
@@ -61,9 +60,7 @@ class Verification(AskedTask):
     longest: int = 100
     dropout: float = 0.0
 
-    unit: ClassVar[Unit] = "span"
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden,)
-    takes: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Candidates)
 
     def __post_init__(self) -> None:
         require_choices(self, pool=Pooling)
@@ -75,7 +72,7 @@ class Verification(AskedTask):
 
     def targets(self, doc: Doc) -> Targets | None:
         """The rationales as the reader has them, and with every word the claim's label if it has evidence."""
-        found = span_targets(doc, self.longest)
+        found = super().targets(doc)
         if found is None:
             return None
         (label,) = self.ids([_claimed(doc, self.vocabulary)])
@@ -83,10 +80,7 @@ class Verification(AskedTask):
 
     def blank(self, rows: int) -> Targets:
         """Targets of a Doc without gold."""
-        return {
-            "spans": np.full((rows, self.longest), MISSING, dtype=np.int64),
-            "label": np.full(rows, MISSING, dtype=np.int64),
-        }
+        return {**super().blank(rows), "label": np.full(rows, MISSING, dtype=np.int64)}
 
     def build(self, width: int, labels: Sequence[str]) -> Decoder:
         """A classifier with one hidden layer; its first class is that a span is no evidence."""

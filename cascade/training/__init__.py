@@ -1,12 +1,14 @@
 """Training: corpora, schedules, optimizers, regularizers, checkpoints, and the trainer that puts them together."""
 
-from cascade.training import curves, optimizers, regularizers, schedules
+from cascade.training import curves, optimizers, regularizers, sampling, schedules
 from cascade.training.batching import Batches
 from cascade.training.contrastive import fit_retriever
 from cascade.training.corpus import Corpus
+from cascade.training.extension import extend
 from cascade.training.mining import Mining, Pair
 from cascade.training.trainer import Trainer
 from cascade.training.transformers import save_transformer
+from cascade.training.unfreezing import Unfreezing
 
 __all__ = [
     "Batches",
@@ -14,10 +16,13 @@ __all__ = [
     "Mining",
     "Pair",
     "Trainer",
+    "Unfreezing",
     "curves",
+    "extend",
     "fit_retriever",
     "optimizers",
     "regularizers",
+    "sampling",
     "save_transformer",
     "schedules",
 ]

@@ -15,6 +15,7 @@ class RunFolder:
 
         last/           the newest checkpoint
         best/           the best model
+        best_by_task/   the best model of every task, where that is asked for
         metrics.jsonl   one line per evaluation
         curves.png      losses and scores, drawn at the end
 
@@ -28,6 +29,10 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.checkpoints = Checkpoints(self.path / "last")
         self.metrics = Metrics(self.path / "metrics.jsonl")
+
+    def best_of(self, task: str) -> Path:
+        """Where the best model of a task stands."""
+        return self.path / "best_by_task" / task
 
     def holds_run(self, *, resume: bool) -> bool:
         """Whether there is a run to go on with.

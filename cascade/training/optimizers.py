@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from cascade.model import CascadeModel
 from cascade.training.curves import Constant, Curve
 from cascade.training.schedules import Step
+from cascade.training.unfreezing import BELOW, layers_below
 
 ENCODER = "encoder"
 """The group of the encoder's parameters; the other groups are called by their tasks."""
+WEIGHTING = "weighting"
+"""The group of what a weighting of losses learns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +33,23 @@ class Optimizer(ABC):
     rate: float
     curve: Curve = Constant()
 
-    def build(self, model: CascadeModel) -> torch.optim.Optimizer:
-        """Make it for a model that is initialized; parameters that need no gradient are left out."""
-        modules = {ENCODER: model.encoder, **{name: model.nodes[name] for name in model.graph.order()}}
-        groups = [
-            {"name": name, "params": [p for p in module.parameters() if p.requires_grad]}
-            for name, module in modules.items()
-        ]
+    def build(
+        self, model: CascadeModel, weights: Sequence[Tensor] = (), *, layered: bool = False
+    ) -> torch.optim.Optimizer:
+        """Make it; parameters that need no gradient are left out.
+
+        Args:
+            model: An initialized model.
+            weights: What a weighting of losses learns.
+            layered: Make a group for every layer of the encoder, for `Unfreezing`.
+
+        Raises:
+            TrainingError: No layer of the encoder is trained, although `layered` asks for them.
+        """
+        nodes = {name: model.nodes[name] for name in model.graph.order()}
+        groups = _by_layer(model) if layered else [{"name": ENCODER, "params": _trained(model.encoder)}]
+        groups += [{"name": name, "params": _trained(node)} for name, node in nodes.items()]
+        groups.append({"name": WEIGHTING, "params": list(weights)})
         return self._make([group for group in groups if group["params"]])
 
     @abstractmethod
@@ -53,18 +67,19 @@ class Optimizer(ABC):
         """Set the learning rates of a step.
 
         In a step of a task's sweep, the task's factor counts for every parameter, as the step is all its own; in other
-        steps, the factor of a node counts for its own parameters. The encoder's factor counts for the encoder always.
+        steps, the factor of a node counts for its own parameters. The factors of the encoder and of the weighting count
+        for these always.
 
         Args:
             optimizer: What `build` made.
             step: The step.
-            rates: Factors by task, and under `encoder`.
+            rates: Factors by task, and under `encoder` and `weighting`.
             epoch: Epoch, from 0.
             progress: Share of the whole training that lies behind, from 0 to 1.
         """
         base = self.rate * self.curve.factor(epoch, progress)
         for group in optimizer.param_groups:
-            own = ENCODER if group["name"] == ENCODER else step.sweep or group["name"]
+            own = group["name"] if group["name"] in (ENCODER, WEIGHTING) else step.sweep or group["name"]
             swept = rates.get(step.sweep, 1.0) if step.sweep is not None and own == ENCODER else 1.0
             group["lr"] = base * rates.get(own, 1.0) * swept
 
@@ -107,6 +122,18 @@ class Adam(Optimizer):
             groups = [part for group in groups for part in _by_decay(group)]
         # Fused, since the default takes eight times as long on a CPU.
         return torch.optim.AdamW(groups, lr=self.rate, betas=self.betas, weight_decay=self.weight_decay, fused=True)
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def _by_layer(model: CascadeModel) -> list[dict[str, Any]]:
+    """The encoder as a group for every layer, from the top, and one for what is part of none."""
+    parameters, layers = dict(model.encoder.named_parameters()), layers_below(model)
+    numbers = sorted(set(layers.values()), key=lambda below: -1 if below is None else below)
+    named = {number: [name for name, below in layers.items() if below == number] for number in numbers}
+    return [{"name": ENCODER, BELOW: n, "params": [parameters[name] for name in own]} for n, own in named.items()]
 
 
 def _by_decay(group: dict[str, Any]) -> list[dict[str, Any]]:

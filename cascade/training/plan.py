@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ class Plan:
         evaluate_steps: Updates between evaluations, instead.
         checkpoint_every: Updates between checkpoints, besides the one at the end of every epoch.
         patience: Evaluations without a better score after which the run ends.
+        vote: Whether every task has to be out of patience, each with its own score.
+        best_by_task: Whether the best model of every task is kept, besides that of all.
         score_weights: See `total_score`.
         seed: What everything random comes from.
     """
@@ -27,6 +30,8 @@ class Plan:
     evaluate_steps: int | None
     checkpoint_every: int | None
     patience: int | None
+    vote: bool
+    best_by_task: bool
     score_weights: Mapping[str, float]
     seed: int
 
@@ -45,8 +50,10 @@ class Plan:
 
     def over(self, position: Position) -> bool:
         """Whether nothing is left to do."""
-        out_of_patience = self.patience is not None and position.stale >= self.patience
-        return position.epoch >= self.epochs or out_of_patience
+        if position.epoch >= self.epochs:
+            return True
+        waits = position.stale_tasks.values() if self.vote else [position.stale]
+        return self.patience is not None and len(waits) > 0 and min(waits) >= self.patience
 
     def progress(self, position: Position, updates: int) -> float:
         """The share of the whole training that lies before the middle of the next update.
@@ -70,6 +77,11 @@ class Position:
         best: The best score so far; None before the first one.
         stale: Evaluations since then.
         scores: What the best model scored, by spaCy's keys.
+        losses: Mean loss by task for every epoch that has ended.
+        mains: Main score by task for every evaluation.
+        evaluated: Evaluations when this epoch began.
+        best_tasks: The best main score so far by task.
+        stale_tasks: Evaluations since then.
     """
 
     epoch: int = 0
@@ -79,6 +91,11 @@ class Position:
     best: float | None = None
     stale: int = 0
     scores: dict[str, float] = field(default_factory=dict)
+    losses: list[dict[str, float]] = field(default_factory=list)
+    mains: list[dict[str, float]] = field(default_factory=list)
+    evaluated: int = 0
+    best_tasks: dict[str, float] = field(default_factory=dict)
+    stale_tasks: dict[str, int] = field(default_factory=dict)
 
     def advance(self, updates: int) -> None:
         """One update further.
@@ -89,3 +106,16 @@ class Position:
         self.total += 1
         self.update = (self.update + 1) % updates
         self.epoch += self.update == 0
+
+    def improved(self, mains: Mapping[str, float]) -> list[str]:
+        """Take note of an evaluation's main scores by task.
+
+        Returns:
+            The tasks that have never been as good.
+        """
+        better = [task for task, score in mains.items() if score > self.best_tasks.get(task, -math.inf)]
+        for task, score in mains.items():
+            self.stale_tasks[task] = 0 if task in better else self.stale_tasks[task] + 1
+            if task in better:
+                self.best_tasks[task] = score
+        return better

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,9 +13,11 @@ from spacy.tokens import Doc
 from cascade import storage
 from cascade.evaluation import flatten, score_tasks
 from cascade.model import CascadeModel
+from cascade.training import processes
 from cascade.training.checkpoints import Checkpoint
 from cascade.training.fingerprint import require_same
 from cascade.training.folder import RunFolder
+from cascade.training.history import History
 from cascade.training.plan import Plan, Position
 from cascade.training.plots import draw_curves
 from cascade.training.progress import Display
@@ -61,6 +64,14 @@ class Run:
         average = self.updates.average
         return self.updates.model if average is None else cast(CascadeModel, average.module)
 
+    def check(self) -> None:
+        """Make sure that the run makes sense, before it writes anything.
+
+        Raises:
+            TrainingError: The gradient method would have nothing to do.
+        """
+        self.updates.require_shared(self._groups(0, History(epochs=self.plan.epochs)))
+
     def go(self) -> None:
         """Train to the end."""
         with self.display.shown():
@@ -70,6 +81,8 @@ class Run:
 
     def _draw(self) -> None:
         """Draw the curves; a training is not lost because of its picture."""
+        if not processes.is_first():
+            return
         try:
             if not draw_curves(self.folder.metrics.rows(), self.folder.curves):
                 self.display.print("no curves drawn: they need matplotlib, pip install cascade-nlp[plots]")
@@ -79,15 +92,18 @@ class Run:
     def _epoch(self) -> None:
         """Train to the end of the epoch, or until patience is at an end."""
         position = self.position
-        rng = np.random.default_rng([self.plan.seed, position.epoch])
-        groups = grouped(self.schedule.steps(self.corpora, self.order, rng), self.plan.accumulate)
+        if position.update == 0:
+            position.evaluated = len(position.mains)
+        groups = self._groups(position.epoch, self.history(of_epoch=True))
         self.updates.model.epoch = position.epoch
         self.display.start(position.epoch, position.update, len(groups))
         for steps in groups[position.update :]:
             progress = self.plan.progress(position, len(groups))
-            self.updates.take(steps, epoch=position.epoch, progress=progress, number=position.total + 1)
+            self.updates.take(steps, self.history(), progress=progress, number=position.total + 1)
             position.advance(len(groups))
             self._tell_regularizers(steps[-1])
+            if position.update == 0:
+                self._end_epoch()
             self.display.advance()
             if self.plan.evaluates(position):
                 self.evaluate()
@@ -96,12 +112,31 @@ class Run:
             if self.plan.over(position):
                 return
 
+    def _groups(self, epoch: int, history: History) -> list[list[Step]]:
+        """The batches of an epoch's updates."""
+        steps = self.schedule.steps(self.corpora, self.order, np.random.default_rng([self.plan.seed, epoch]), history)
+        return grouped(steps, self.plan.accumulate * processes.number())
+
     def _tell_regularizers(self, step: Step) -> None:
         for regularizer in self.updates.regularizers:
             if step.sweep is not None and step.ends_sweep:
                 regularizer.end_sweep(step.sweep)
             if self.position.update == 0:
                 regularizer.end_epoch()
+
+    def _end_epoch(self) -> None:
+        self.position.losses.append(self.updates.epoch_losses.means())
+        self.updates.epoch_losses.clear()
+
+    def history(self, *, of_epoch: bool = False) -> History:
+        """What the run has seen.
+
+        Args:
+            of_epoch: Only what it had seen when the epoch began.
+        """
+        position = self.position
+        mains = position.mains[: position.evaluated] if of_epoch else position.mains
+        return History(epoch=position.epoch, epochs=self.plan.epochs, losses=position.losses, scores=mains)
 
     def evaluate(self) -> None:
         """Score the model on the dev Docs, log it, and save it if it is the best; without any score, the newest is."""
@@ -110,14 +145,23 @@ class Run:
         better = total is None or position.best is None or total > position.best
         if better:
             position.best, position.stale, position.scores = total, 0, flatten(scores)
-            storage.save(self.model, self.folder.best, scores={"dev": position.scores}, name=self.folder.path.name)
+            self._keep(self.folder.best, scores)
         else:
             position.stale += 1
         row = self._row(scores, total)
-        self.folder.metrics.append(row)
+        for task in position.improved(row["main"]):
+            if self.plan.best_by_task:
+                self._keep(self.folder.best_of(task), scores)
+        if processes.is_first():
+            self.folder.metrics.append(row)
         position.rows += 1
+        position.mains.append(row["main"])
         self.updates.losses.clear()
         self.display.row(row, best=better)
+
+    def _keep(self, folder: Path, scores: Scores) -> None:
+        if processes.is_first():
+            storage.save(self.model, folder, scores={"dev": flatten(scores)}, name=self.folder.path.name)
 
     def _row(self, scores: Scores, total: float | None) -> dict[str, Any]:
         """An evaluation, as the log has it."""
@@ -126,7 +170,7 @@ class Run:
         return {
             "epoch": self.position.epoch,
             "step": self.position.total,
-            "losses": {name: total / number for name, (total, number) in self.updates.losses.items()},
+            "losses": self.updates.losses.means(),
             "keys": {name: key for name, (key, _) in mains.items()},
             "main": {name: value for name, (_, value) in mains.items()},
             "score": total,
@@ -137,15 +181,18 @@ class Run:
         return {name: self.model.task(name) for name in self.order}
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        random, states = generators()
+        """Write a checkpoint, with what is random in every process."""
+        own = processes.gathered(generators())
         plain = {
             "identity": dict(self.identity),
             "position": asdict(self.position),
-            "losses": self.updates.losses,
-            "random": random,
+            "losses": processes.tallied(self.updates.losses),
+            "epoch_losses": processes.tallied(self.updates.epoch_losses),
+            "random": [random for random, _ in own],
         }
-        self.folder.checkpoints.save(Checkpoint(plain, {"random": states, **self.updates.tensors()}))
+        states = {f"{i}.{name}": state for i, (_, some) in enumerate(own) for name, state in some.items()}
+        if processes.is_first():
+            self.folder.checkpoints.save(Checkpoint(plain, {"random": states, **self.updates.tensors()}))
 
     def restore(self) -> None:
         """Take up the run that the folder holds.
@@ -156,11 +203,19 @@ class Run:
         checkpoint = self.folder.checkpoints.load()
         plain = checkpoint.plain
         require_same(plain["identity"], self.identity)
+        for task in self.order:
+            storage.put_back(self.folder.best_of(task))
         self.position = Position(**plain["position"])
         self.updates.restore(checkpoint.tensors)
-        self.updates.losses.update(plain["losses"])
-        self.folder.metrics.truncate(self.position.rows)
-        restore_generators(plain["random"], checkpoint.tensors["random"])
+        if processes.is_first():
+            self.updates.losses.update(plain["losses"])
+            self.updates.epoch_losses.update(plain["epoch_losses"])
+            self.folder.metrics.truncate(self.position.rows)
+        prefix = f"{processes.rank()}."
+        states = {
+            key.removeprefix(prefix): t for key, t in checkpoint.tensors["random"].items() if key.startswith(prefix)
+        }
+        restore_generators(plain["random"][processes.rank()], states)
 
 
 def grouped(steps: Sequence[Step], size: int) -> list[list[Step]]:

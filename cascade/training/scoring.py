@@ -24,10 +24,10 @@ def total_score(scores: Scores, tasks: Mapping[str, Task], weights: Mapping[str,
     Args:
         scores: What each task's `score` gave.
         tasks: The tasks by name.
-        weights: Weights by key of a score; without any, the mean of one main figure per task.
+        weights: Weights by key of a score; without any, the mean of one main figure per task that counts.
 
     Returns:
-        The weighted mean; None where nothing was scored.
+        The weighted mean; None where nothing was scored, or nothing that counts.
 
     Raises:
         TrainingError: A weight is for a key that no task gives.
@@ -35,8 +35,8 @@ def total_score(scores: Scores, tasks: Mapping[str, Task], weights: Mapping[str,
     if not scores:
         return None
     if not weights:
-        mains = [main_score(tasks[name], own)[1] for name, own in scores.items()]
-        return sum(mains) / len(mains)
+        mains = [main_score(tasks[name], own)[1] for name, own in scores.items() if tasks[name].counts]
+        return sum(mains) / len(mains) if mains else None
     given = {key: value for own in scores.values() for key, value in own.items()}
     unknown = sorted(set(weights) - set(given))
     if unknown:

@@ -81,7 +81,7 @@ def transformer_tensors(encoder: TransformerEncoder) -> dict[str, Tensor]:
         ModelError: The encoder has what transformers cannot load.
     """
     names = [name for name, _ in encoder.named_parameters()]
-    if encoder.case is not None or any("lora_" in name for name in names):
+    if encoder.case is not None or encoder.conditioner is not None or any("lora_" in name for name in names):
         raise ModelError("cannot save the encoder: transformers has no place for case embeddings and adapters")
     stack = f"{encoder.parts.family.stack}.layer"
     modules = dict(zip(("embeddings", "embeddings_project"), encoder.embeddings, strict=False))

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -18,28 +15,12 @@ from cascade.docs import Answer, Offsets, Passage, passage_of
 from cascade.errors import DataError
 from cascade.retrieval import Documents, source_text, split
 from cascade.retrieval.locating import locate
-from tests.retrieval.files import pdf
+from tests.retrieval.files import written
 
 characters = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("🎾𝒜é渡 \r\n\t&<")
 texts = st.lists(st.text(characters, max_size=9) | st.sampled_from([". ", "\r\n\r\n", "word ", "R&D"]), max_size=9).map(
     "".join
 )
-
-
-def written(text: str, suffix: str) -> bytes:
-    """A file of some format, whose document is `text`, or has its words."""
-    if suffix == ".jsonl":
-        return json.dumps({"text": text}).encode()
-    if suffix == ".csv":
-        stream = io.StringIO(newline="")
-        csv.writer(stream).writerows([["text"], [text]])
-        return stream.getvalue().encode()
-    if suffix == ".html":
-        return "<b>".join(escape(text).partition(" ")).replace("é", "&eacute;").encode()
-    if suffix == ".pdf":
-        lines = [re.sub(r"[^ -~]|[()\\]", "", line) for line in text.replace(".", ".-").splitlines()]
-        return pdf(lines[::2], lines[1::2])
-    return b"\xef\xbb\xbf" + text.encode()
 
 
 def passages(path: Path) -> Iterator[Passage]:

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from cascade import storage
-from cascade.answering import Answering, Budget, Limits, QuestionAnswering
+from cascade.answering import Answering, Budget, Limits, QuestionAnswering, questions
 from cascade.errors import ConfigError, StoreError
 from cascade.model import CascadeModel
-from cascade.retrieval import Index, MemoryRetriever
+from cascade.retrieval import Index, MemoryRetriever, source_text
 from cascade.retrieval.questions import paragraphs, question_doc
 from tests.answering.shelf import TEXTS, save_reader, write_texts
 from tests.answering.tiny import articles, reader
 
+PAGE = "<p>M&aacute;ra m&eacute;nds cl&oacute;cks i&#110; Osl&omicron;&period;"
+"""Whatever is told of it has to be read from it."""
 ALWAYS = Answering(limits=Limits(refusal=float("inf")))
 
 
@@ -46,6 +48,35 @@ def test_answers_stand_where_they_say(tmp_path: Path) -> None:
         assert {"search", "retrieve", "read", "null", "rerank", "fused"} <= answer.scores.keys()
     assert answers[0] == answers.found[0] and list(answers) == list(answers[:])
     assert answers[0].confidence == max(answer.confidence for answer in answers)
+
+
+def test_answers_stand_where_they_say_whatever_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source is named as it was given, and read from where it lies."""
+    folder, page = save_reader(tmp_path), tmp_path / "pages" / "mara.html"
+    page.parent.mkdir()
+    page.write_text(PAGE)
+    monkeypatch.chdir(tmp_path)
+    Index.build("my.index", "pages", encoder=None).close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    answers = QuestionAnswering.load(folder, index=tmp_path / "my.index").ask("Where does Mára?", top_k=20)
+    assert len(answers) > 0
+    for answer in answers:
+        assert Path(answer.source) == Path("pages/mara.html")
+        assert page.read_text()[answer.start : answer.end] == answer.text != answer.plain
+
+
+def test_a_source_is_read_once_for_all_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, read = tmp_path / "mara.html", []
+    page.write_text(PAGE)
+    monkeypatch.setattr(questions, "source_text", lambda name: read.append(name) or source_text(name))
+    with Index.build(tmp_path / "my.index", page, encoder=None) as index:
+        qa = QuestionAnswering(reader(tmp_path), index, settings=ALWAYS)
+        both = qa.ask_batch(["Where does Mára?", "What does Mára?"], top_k=20)
+    assert all(answer.text != answer.plain for found in both for answer in found) and all(both)
+    assert read == [str(page)]
 
 
 def test_several_questions_are_answered_as_each_by_itself(qa: QuestionAnswering) -> None:
@@ -109,6 +140,15 @@ def test_a_budget_chooses_how_much_is_looked_at_and_read(qa: QuestionAnswering) 
     assert least.passages == 1 and set(least.passage.tolist()) == {0}
     assert full.texts == plenty.texts
     assert len(docs[0]._.passages) == len(qa.ask("Where does Mara mend?").hits)
+
+
+def test_a_plan_is_made_once(qa: QuestionAnswering, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = [qa.nlp.make_doc("Where does Mara mend?")]
+    qa.find(docs)
+    plans, plan = [], qa.costs.plan
+    monkeypatch.setattr(qa.costs, "plan", lambda *given: plans.append(plan(*given)) or plans[-1])
+    list(qa.candidates(docs, budget=Budget(flops=1.0)))
+    assert [(made.looked_at, made.read) for made in plans] == [(1, 1)]
 
 
 def test_passages_may_come_with_the_question(model: CascadeModel, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade.answering import Aggregation, Answering, Calibration, Candidates, Fusion, Limits, Weight
-from cascade.errors import ConfigError, ModelError
+from cascade.errors import ConfigError, ModelError, StoreError
 from tests.answering.made import asked, candidates
 
 
@@ -128,6 +128,8 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     assert Answering.load(tmp_path) == Answering.load(tmp_path / "answering.json") == answering
     answering.save(tmp_path / "other.json")
     assert Answering.load(tmp_path / "other.json") == answering
+    with pytest.raises(StoreError, match=r"cannot write .*nowhere.answering\.json: No such file"):
+        answering.save(tmp_path / "nowhere" / "answering.json")
 
 
 def test_settings_that_cannot_be_loaded(tmp_path: Path) -> None:

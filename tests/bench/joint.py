@@ -66,10 +66,10 @@ class Plan:
         strength: Of the successive regularization.
     """
 
-    train: int = 800
-    dev: int = 150
-    test: int = 400
-    others: int = 7
+    train: int = 2000
+    dev: int = 120
+    test: int = 300
+    others: int = 5
     trained: int = 2
     kept: int = 4
     epochs: int = 2

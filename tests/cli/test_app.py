@@ -20,6 +20,8 @@ COMMANDS = [
     "graph",
     "package",
     "models",
+    "methods",
+    "report",
     "data",
     "index",
     "ask",

@@ -176,6 +176,7 @@ def test_missing_files_and_broken_pipelines(evaluate: Evaluate, run, treebank: P
         ("conll04/test", Reader.CONLL04),
         ("wnut17/test", Reader.WNUT17),
         ("sick/test", Reader.SICK),
+        ("fdu_mtl/MR-test", Reader.FDU_MTL),
         ("squad2/dev", Reader.SQUAD),
     ],
 )

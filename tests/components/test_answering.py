@@ -21,7 +21,7 @@ from cascade.answering.questions import LONGEST, Answers, QuestionAnswering
 from cascade.answering.settings import FILE, Answering
 from cascade.components.answering import AnsweringPipe
 from cascade.components.metadata import requirements
-from cascade.docs import passage_of, set_stage
+from cascade.docs import passage_of, set_passages
 from cascade.errors import ConfigError, ModelError, StoreError
 from cascade.retrieval import Index
 from tests.answering.shelf import TEXTS, save_reader, write_texts
@@ -138,8 +138,8 @@ def test_a_question_that_nothing_answers(silent: Path, index: Path) -> None:
 def test_passages_that_are_given_are_used(nlp: Language, model: Path) -> None:
     without, pipe = pipeline(model)
     doc = without.make_doc(WHO)
-    doc._.passages = [passage_of(TEXTS["ilse.txt"], id="mine")]
-    set_stage(doc, "search", {"scores": [1.0, 2.0]})  # of passages that were there before
+    set_passages(doc, [passage_of(TEXTS["mara.txt"]), passage_of(TEXTS["ilse.txt"])], [2.0, 1.0])
+    doc._.passages = [passage_of(TEXTS["ilse.txt"], id="mine")]  # of which the search has said nothing
     assert [answer.passage for answer in pipe(doc)._.answers] == ["mine"]
     with pytest.raises(ConfigError, match=r"'cascade_qa' has nowhere to look for answers: name an index"):
         without(WHO)

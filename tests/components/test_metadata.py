@@ -119,6 +119,9 @@ def test_embeddings_that_are_left_out_are_required(nlp: Language, pipe: CascadeP
     pipe.module.graph.graph["encoder"] = Transformer(str(tmp_path), layers=1, fixed_embeddings=True)
     with pytest.raises(ModelError, match="which is in no package: train with fixed_embeddings = false"):
         requirements(nlp)
+    pipe.module.graph.graph["encoder"] = Transformer(str(tmp_path), layers=1, fixed_body=True)
+    with pytest.raises(ModelError, match="the embeddings and blocks of the pipe .* train with fixed_body = false"):
+        requirements(nlp)
     pipe.module.graph.graph["encoder"] = Transformer("on/the-hub", layers=1, fixed_embeddings=True)
     assert requirements(nlp) == [OURS]
 

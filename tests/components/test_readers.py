@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from spacy.training import Example
 from spacy.util import registry
 
-from cascade.components.readers import Corpora, columns, conllu, corpora, docbin, sick
+from cascade.components.readers import Corpora, columns, conllu, corpora, docbin, fdu_mtl, sample, sick
 from cascade.errors import ConfigError, DataError
 from cascade.registry import from_config
 from cascade.tasks import Sentences
@@ -71,6 +73,13 @@ def test_chunks_pairs_and_docbins(tmp_path: Path, nlp: Language) -> None:
     assert next(docbin(str(tmp_path / "d.spacy"))(nlp)).reference[0].tag_ == "NNP"
 
 
+def test_reviews_of_a_domain(tmp_path: Path, nlp: Language) -> None:
+    (tmp_path / "r.txt").write_text("0\tIt leaks.\n")
+    (example,) = fdu_mtl(str(tmp_path / "r.txt"), domain="pans", part="dev")(nlp)
+    assert example.reference._.domain == "pans" and example.reference.cats["pans_negative"] == 1.0
+    assert example.predicted._.domain is None and not example.predicted.cats
+
+
 def test_entities_of_tweets(tmp_path: Path, nlp: Language) -> None:
     (tmp_path / "tweets.txt").write_text("Mara\tB-person\n\tO\nknits\tO\nOats\tB-product\n\nwow\tO\n")
     part = {
@@ -131,3 +140,18 @@ def test_readers_in_a_config(treebank: Path, nlp: Language) -> None:
     assert [len(list(reader(nlp))) for reader in read.parts.values()] == [2, 1]
     with pytest.raises(ConfigError, match=r"\[config\] does not resolve: .*parth"):
         from_config({"@readers": "cascade.Conllu.v1", "parth": "x"})
+
+
+def test_a_share_of_another_reader(nlp: Language) -> None:
+    def reader(nlp: Language) -> Iterator[Example]:
+        return (Example(nlp.make_doc(f"w{i}"), nlp.make_doc(f"w{i}")) for i in range(20))
+
+    def texts(share: float, seed: int = 0) -> list[str]:
+        return [example.reference.text for example in sample(reader, share, seed)(nlp)]
+
+    everything, some = texts(1.0), texts(0.25)
+    assert everything == [f"w{i}" for i in range(20)]
+    assert len(some) == 5 and some == [text for text in everything if text in some] == texts(0.25)
+    assert some != texts(0.25, seed=1) and texts(0.0) == []
+    with pytest.raises(ConfigError, match=r"from 0 to 1, got share = 1\.5"):
+        sample(reader, 1.5)

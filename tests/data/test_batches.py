@@ -10,6 +10,7 @@ import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from cascade import docs as documents
 from cascade.data.batches import Batch, Texts, by_length, collate
 from cascade.docs import PAIR, passage_of, set_passages
 from cascade.graph import Unit, View
@@ -180,7 +181,8 @@ def test_gold_of_spans_is_told_by_words(questions: list[Doc]) -> None:
 
 def test_docs_of_like_length_go_together() -> None:
     docs = [doc_of("a b c"), doc_of("a"), question_of("who", "a b", "c"), question_of("who"), doc_of("a b")]
-    assert list(by_length(docs, 6)) == [[3, 1, 4], [0], [2]]
-    assert list(by_length(docs, 1)) == [[3], [1], [4], [0], [2]]
-    assert list(by_length(docs, 1000)) == [[3, 1, 4, 0, 2]]
+    sizes = [documents.size(doc) for doc in docs]
+    assert list(by_length(sizes, 6)) == [[3, 1, 4], [0], [2]]
+    assert list(by_length(sizes, 1)) == [[3], [1], [4], [0], [2]]
+    assert list(by_length(sizes, 1000)) == [[3, 1, 4, 0, 2]]
     assert list(by_length([], 5)) == []

@@ -6,8 +6,8 @@ FILES = [file for dataset in DATASETS for file in dataset.files]
 
 
 def test_names_and_places_are_unique() -> None:
-    assert len({dataset.name for dataset in DATASETS}) == len(DATASETS) == 12
-    assert len({file.path for file in FILES}) == len({file.name for file in FILES}) == len(FILES) == 39
+    assert len({dataset.name for dataset in DATASETS}) == len(DATASETS) == 13
+    assert len({file.path for file in FILES}) == len({file.name for file in FILES}) == len(FILES) == 87
 
 
 def test_files_are_named_after_their_set() -> None:

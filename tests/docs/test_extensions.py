@@ -82,9 +82,10 @@ def test_words_to_read() -> None:
 
 def test_other_passages_have_other_scores() -> None:
     doc = question("Where?", ["A boat.", "A lamp."])
-    documents.set_stage(doc, documents.SEARCH, {"scores": [8.0, 2.0]})
+    documents.set_passages(doc, documents.passages(doc), [8.0, 2.0])
+    assert (documents.hit_scores(doc), documents.search_scores(doc)) == ([8.0, 2.0], [1.0, 0.25])
     documents.set_passages(doc, documents.passages(doc)[:1])
-    assert documents.search_scores(doc) == [0.0]
+    assert (documents.hit_scores(doc), documents.search_scores(doc)) == (None, [0.0])
 
 
 def test_scores_of_the_search_are_relative_to_the_best() -> None:
@@ -95,3 +96,13 @@ def test_scores_of_the_search_are_relative_to_the_best() -> None:
     documents.set_stage(doc, documents.SEARCH, {"scores": [0.0, 0.0]})
     assert documents.search_scores(doc) == [0.0, 0.0]
     assert documents.search_scores(question("Where?", [])) == []
+
+
+def test_a_domain_is_known_or_not() -> None:
+    documents.register()
+    doc = NLP("a text")
+    assert doc._.domain is None
+    doc._.domain = "books"
+    assert Doc(NLP.vocab).from_bytes(doc.to_bytes())._.domain == "books"
+    documents.set_domain(doc, None)
+    assert documents.domain(doc) is None

@@ -4,6 +4,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
+from cascade import docs as documents
 from cascade.evaluation import bare_copy, evaluate, score_tasks
 from cascade.graph import Labels, TaskGraph
 from cascade.model import CascadeModel
@@ -82,3 +83,12 @@ def test_a_bare_copy_keeps_words_spaces_and_the_two_texts_of_a_pair() -> None:
     assert list(bare.spans) == ["pair"]
     assert not bare.has_annotation("TAG")
     assert (bare.ents, bare.cats) == ((), {})
+
+
+def test_a_bare_copy_keeps_the_passages_and_what_the_search_said_of_them() -> None:
+    doc = Doc(VOCAB, words=["who"])
+    documents.set_passages(doc, [documents.passage_of("Mara.")], [3.0])
+    documents.set_answers(doc, [])
+    bare = bare_copy(doc)
+    assert (documents.passages(bare), documents.hit_scores(bare)) == (documents.passages(doc), [3.0])
+    assert documents.answers(bare) is None

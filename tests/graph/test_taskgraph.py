@@ -207,3 +207,21 @@ def test_a_copy_is_a_graph_of_its_own(jmt: TaskGraph, toy: Make) -> None:
     copy = jmt.copy()
     copy.add(toy("more"), after={"parse": [Candidates(2)]})
     assert "more" not in jmt
+
+
+def test_what_is_pruned_is_all_that_lies_behind_candidates(toy: Make, stack: Any) -> None:
+    graph = TaskGraph(encoder=stack).add(toy("find")).add(toy("aside"), after={"find": [Hidden()]})
+    graph.add(toy("read"), after={"find": [Candidates(2)], "aside": [Hidden()]})
+    assert graph.add(toy("rank"), after={"read": [Labels()]}).pruned() == {"read", "rank"}
+    assert graph.closure(["aside"]).pruned() == set()
+
+
+def test_an_encoder_is_conditioned_on_tasks_of_the_graph(toy: Make) -> None:
+    class Conditioned:
+        conditions = ("pos", "prase")
+
+    graph = TaskGraph(encoder=Conditioned()).add(toy("pos"))
+    assert problems_of(graph) == [
+        "the encoder is conditioned on the task 'prase', which is not in the graph: add it, or leave it out there"
+    ]
+    assert graph.add(toy("prase")).validate() is graph

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
 from collections.abc import Sequence
-from io import BytesIO
+from html import escape
+from io import BytesIO, StringIO
+
+
+def written(text: str, suffix: str) -> bytes:
+    """A file of some format, whose document is `text`, or has its words; plain ones begin with a byte-order mark."""
+    if suffix == ".jsonl":
+        return json.dumps({"text": text}).encode()
+    if suffix == ".csv":
+        stream = StringIO(newline="")
+        csv.writer(stream).writerows([["text"], [text]])
+        return stream.getvalue().encode()
+    if suffix == ".html":
+        return "<b>".join(escape(text).partition(" ")).replace("é", "&eacute;").encode()
+    if suffix == ".pdf":
+        lines = [re.sub(r"[^ -~]|[()\\]", "", line) for line in text.replace(".", ".-").splitlines()]
+        return pdf(lines[::2], lines[1::2])
+    return b"\xef\xbb\xbf" + text.encode()
 
 
 def pdf(*pages: Sequence[str]) -> bytes:

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 
 import pytest
@@ -18,7 +14,7 @@ from cascade.errors import DataError
 from cascade.retrieval import Document, Documents, Offsets, Passage, source_text, split
 from cascade.retrieval.documents import Known, is_below
 from cascade.retrieval.walking import File
-from tests.retrieval.files import encrypted, pdf
+from tests.retrieval.files import encrypted, pdf, written
 
 
 def stored(path: Path, content: str | bytes) -> Path:
@@ -283,19 +279,6 @@ def passages(path: Path) -> Iterator[Passage]:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("documents")
-
-
-def written(text: str, suffix: str) -> bytes:
-    """A file whose document is `text`, or for HTML has its words."""
-    if suffix == ".jsonl":
-        return json.dumps({"text": text}).encode()
-    if suffix == ".csv":
-        stream = io.StringIO(newline="")
-        csv.writer(stream).writerows([["text"], [text]])
-        return stream.getvalue().encode()
-    if suffix == ".html":
-        return "<b>".join(escape(text).partition(" ")).replace("é", "&eacute;").encode()
-    return text.encode()
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".jsonl", ".csv"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_source_that_is_gone_or_has_changed_leaves_the_cleaned_text() -> None:
         answer = locate(passage, first, first + 4, source=read)
         assert (answer.text, answer.plain, answer.start, answer.end) == ("café", "café", 8, 19)
     assert locate(passage, first, first + 4).text == "café", "there is no such file"
+
+
+def test_a_source_is_looked_for_at_its_place_and_then_by_its_name() -> None:
+    passage, source = cleaned()
+    passage, first = replace(passage, place="/old/page.html"), passage.text.index("café")
+    for texts in ({"/old/page.html": source}, {"page.html": source}, {"/old/page.html": "", "page.html": source}):
+        asked: list[str] = []
+
+        def read(name: str, texts: dict[str, str] = texts, asked: list[str] = asked) -> str:
+            asked.append(name)
+            return texts[name] if name in texts else gone(name)
+
+        answer = locate(passage, first, first + 4, source=read)
+        assert (answer.text, answer.source) == ("caf&eacute;", "page.html")
+        assert asked == ["/old/page.html", "page.html"][: 1 if texts.get("/old/page.html") else 2]
 
 
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_documents_know_their_places(store: Store) -> None:
     put(store, "a")
     store.write([Entry(id="b", fingerprint="2", passages={}, vectors={}, place="/x/b.txt")])
     assert store.known() == [("a", "1", None), ("b", "2", "/x/b.txt")]
+
+
+def test_passages_know_the_places_of_their_documents(store: Store) -> None:
+    own = passage("b#0", "here")
+    (row,) = store.reserve(1)
+    store.write([Entry(id="b", fingerprint="2", passages={row: own}, vectors={}, place="/x/b.txt")])
+    put(store, "a", other := passage("a#0", "nowhere"))
+    placed = replace(own, place="/x/b.txt")
+    assert store.passages_of("b") == [placed] and store.passages_of("a") == [other]
+    assert store.passages([row]) == {row: placed}
+    assert [found.place for _, found in store.all_passages()] == ["/x/b.txt", None]
+    assert store.problems() == []
 
 
 def test_many_rows(store: Store) -> None:

@@ -17,7 +17,7 @@ from cascade.nn.decoders.reader import SpanReader
 from cascade.nn.layout import Layout
 from cascade.nn.rows import MISSING, Rows
 from cascade.tasks import Reading
-from cascade.tasks.reading import right_spans
+from cascade.tasks.asked import right_spans
 from tests.layouts import NONE
 from tests.questions import BOAT, CLOCK, LAMP, NLP, asked, question
 

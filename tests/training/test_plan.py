@@ -10,7 +10,7 @@ from cascade.training.plan import Plan, Position
 def plan(**settings: Any) -> Plan:
     defaults: dict[str, Any] = {
         "epochs": 4, "accumulate": 1, "evaluate_every": 1, "evaluate_steps": None, "checkpoint_every": None,
-        "patience": None, "score_weights": {}, "seed": 0,
+        "patience": None, "vote": False, "best_by_task": False, "score_weights": {}, "seed": 0,
     }  # fmt: skip
     return Plan(**{**defaults, **settings})
 
@@ -45,6 +45,26 @@ def test_patience() -> None:
     assert plan(patience=2).over(Position(epoch=1, stale=2))
     assert plan(patience=2).checkpoints(Position(epoch=1, update=1, total=4, stale=2))
     assert not plan().over(Position(epoch=1, stale=99))
+
+
+def test_a_vote_waits_for_every_task() -> None:
+    """Task a is best at the second evaluation and then stands still; b gets better until the fourth."""
+    position, voting = Position(), plan(patience=2, vote=True, epochs=99)
+    assert not voting.over(position)
+    over = []
+    for a, b in [(0.5, 0.1), (0.6, 0.2), (0.6, 0.3), (0.5, 0.4), (0.6, 0.4), (0.6, 0.3)]:
+        position.improved({"a": a, "b": b})
+        over.append(voting.over(position))
+    assert over == [False] * 5 + [True]
+    assert position.best_tasks == {"a": 0.6, "b": 0.4}
+    assert position.stale_tasks == {"a": 4, "b": 2}
+
+
+def test_tasks_improve_on_their_own() -> None:
+    position = Position()
+    assert position.improved({"a": 0.5, "b": 0.0}) == ["a", "b"]
+    assert position.improved({"a": 0.4, "b": 0.1}) == ["b"]
+    assert position.improved({"a": 0.5}) == []
 
 
 def test_progress_is_that_of_the_middle_of_the_update() -> None:

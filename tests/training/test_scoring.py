@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cascade.errors import TrainingError
+from cascade.tasks.adversary import Adversary
 from cascade.tasks.sentences import Sentences
 from cascade.tasks.tagging import Tagging
 from cascade.training.scoring import main_score, total_score
@@ -21,6 +22,13 @@ def test_without_weights_it_is_the_mean_of_the_main_scores() -> None:
     assert total_score(SCORES, TASKS, {}) == pytest.approx((0.9 + 0.3) / 2)
     assert total_score({"tags": SCORES["tags"]}, TASKS, {}) == pytest.approx(0.9)
     assert total_score({}, TASKS, {}) is None
+
+
+def test_an_adversary_does_not_count() -> None:
+    tasks, scores = {**TASKS, "foe": Adversary("foe")}, {**SCORES, "foe": {"foe_acc": 1.0}}
+    assert total_score(scores, tasks, {}) == total_score(SCORES, TASKS, {})
+    assert total_score({"foe": scores["foe"]}, tasks, {}) is None
+    assert total_score(scores, tasks, {"foe_acc": 1.0}) == 1.0
 
 
 def test_weights_give_a_weighted_mean() -> None:

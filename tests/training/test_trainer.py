@@ -19,8 +19,9 @@ from spacy.tokens import Doc
 from cascade import storage
 from cascade.errors import TrainingError
 from cascade.nn.node import NodeModule
-from cascade.training import Batches, Corpus, Trainer, optimizers, regularizers, schedules
+from cascade.training import Batches, Corpus, Trainer, Unfreezing, gradients, optimizers, regularizers, schedules
 from cascade.training.curves import Inverse, WarmupLinear
+from cascade.training.sampling import LossDriven, Thompson
 from cascade.training.updates import Updates
 
 Make = Callable[..., Trainer]
@@ -39,6 +40,18 @@ JOINT: dict[str, Any] = {
     "rates": {"encoder": 0.5},
     "accumulate": 2,
     "evaluate_steps": 1,
+}
+# What goes by the losses and scores of the past, and by the epoch.
+SAMPLED: dict[str, Any] = {
+    "schedule": schedules.Sampled(sampling=LossDriven(), batches=Batches(docs=3)),
+    "optimizer": optimizers.Adam(rate=0.01, weight_decay=0.01),
+    "joins": {"sents": 0.3},
+    "join_warmup": 0.4,
+    "unfreezing": Unfreezing(epochs_per_layer=2),
+}
+BANDIT: dict[str, Any] = {
+    "schedule": schedules.Sampled(sampling=Thompson(main="sents", seed=5), batches=Batches(docs=8)),
+    "optimizer": optimizers.SGD(rate=0.3, momentum=0.9),
 }
 
 
@@ -82,7 +95,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.fixture(scope="module", params=[JMT, JOINT], ids=["jmt", "joint"])
+@pytest.fixture(scope="module", params=[JMT, JOINT, SAMPLED, BANDIT], ids=["jmt", "joint", "sampled", "bandit"])
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, trainer: Make) -> Any:
     """Settings, and what a run with them writes and returns when nothing interrupts it."""
     folder = tmp_path_factory.mktemp("whole") / "run"
@@ -311,6 +324,10 @@ def test_another_precision_needs_another_process(
         ({"epochs": 0, "patience": -1}, r"epochs= has to be 1 or more, got 0\npatience= has to be 1 or more"),
         ({"joins": {"parse": 0.5}}, "joins= names parse, but the graph has tags, sents"),
         ({"joins": {"tags": 1.0}}, "joins= has to be 0 or more and below 1, got tags=1.0"),
+        ({"join_warmup": 0.1}, "join_warmup= is a share from 0 to 1, for tasks that joins= names, got 0.1"),
+        ({"schedule": schedules.Mixed(ratio={"parse": 1})}, "ratio= names parse, but the graph has tags, sents"),
+        ({**BANDIT, "evaluate_steps": 2}, "Thompson trains one task an epoch: evaluate at the end of epochs"),
+        ({"unfreezing": Unfreezing(epochs_per_layer=0)}, "epochs_per_layer= has to be 1 or more, got 0"),
         ({"rates": {"parse": 2.0}}, "rates= names parse, but the graph has tags, sents"),
         ({"clips": {"tags": 1.0}}, "clips= needs a schedule that goes task by task"),
         ({"average": 1.0}, "average= is a decay"),
@@ -320,3 +337,26 @@ def test_another_precision_needs_another_process(
 def test_settings_that_make_no_sense(trainer: Make, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         trainer(**wrong)
+
+
+def test_a_gradient_method_that_has_nothing_to_do_is_an_error_before_training(trainer: Make, tmp_path: Path) -> None:
+    """Two corpora of one task each: no batch carries two tasks, but two batches together do."""
+    with pytest.raises(TrainingError, match="every update trains one task alone"):
+        trainer(gradients=gradients.PCGrad()).fit(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    trainer(gradients=gradients.PCGrad(), accumulate=3).fit(tmp_path / "b")
+
+
+def test_the_best_model_of_every_task_is_kept_where_that_is_asked_for(trainer: Make, tmp_path: Path) -> None:
+    trainer(epochs=3, best_by_task=True).fit(tmp_path)
+    for task in ("tags", "sents"):
+        best = max(line["main"][task] for line in lines(tmp_path))
+        key = lines(tmp_path)[0]["keys"][task]
+        assert storage.read_meta(tmp_path / "best_by_task" / task)["scores"]["dev"][key] == pytest.approx(best)
+    trainer(epochs=1).fit(tmp_path / "without")
+    assert not (tmp_path / "without" / "best_by_task").exists()
+
+
+def test_a_vote_needs_patience(trainer: Make) -> None:
+    with pytest.raises(TrainingError, match="vote= needs patience="):
+        trainer(vote=True)

@@ -12,10 +12,13 @@ from cascade.errors import TrainingError
 from cascade.model import CascadeModel
 from cascade.training.averaging import moving_average
 from cascade.training.device import accelerator
+from cascade.training.gradients import Flow, Sum
+from cascade.training.history import History
 from cascade.training.optimizers import SGD
 from cascade.training.regularizers import Regularizer, Successive
 from cascade.training.schedules import Step
 from cascade.training.updates import Updates
+from cascade.training.weighting import Static
 
 Make = Callable[..., list[Doc]]
 BOTH = ("tags", "sents")
@@ -34,7 +37,8 @@ def make(model: CascadeModel, *regularizers: Regularizer, **settings: Any) -> Up
     defaults: dict[str, Any] = {"average": None, "clip": None, "clips": {}, "rates": {}, "joins": {}}
     return Updates(
         model=model, accelerator=accelerator("no", cpu=True), spec=spec, optimizer=spec.build(model),
-        regularizers=regularizers, **{**defaults, **settings},
+        weighting=Static(), flow=Flow(Sum(), list(model.parameters())), regularizers=regularizers,
+        **{**defaults, **settings},
     )  # fmt: skip
 
 
@@ -51,7 +55,7 @@ def gradients(model: CascadeModel, docs: list[Doc], tasks: tuple[str, ...]) -> d
 
 
 def take(updates: Updates, *steps: Step) -> None:
-    updates.take(steps, epoch=0, progress=0.5, number=1)
+    updates.take(steps, History(), progress=0.5, number=1)
 
 
 def test_an_update_follows_the_mean_gradient_of_its_batches(model: CascadeModel, docs: Make) -> None:
@@ -88,8 +92,22 @@ def test_a_task_that_has_not_joined_has_no_say(model: CascadeModel, docs: Make) 
     for name, weight in weights(model).items():
         torch.testing.assert_close(weight, before[name] - 0.5 * gradient[name])
     assert set(updates.losses) == {"tags"}
-    updates.take([Step(batch, BOTH)], epoch=0, progress=0.6, number=2)
+    updates.take([Step(batch, BOTH)], History(), progress=0.6, number=2)
     assert set(updates.losses) == set(BOTH)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.5, 0.25), (0.8, 1.0)])
+def test_a_task_that_has_joined_gains_weight(model: CascadeModel, docs: Make, progress: float, share: float) -> None:
+    """It has joined at 0.4 and needs 0.4 to rise; what is logged is its loss as it is."""
+    batch = docs(3)
+    before, tags, both = weights(model), gradients(model, batch, ("tags",)), gradients(model, batch, BOTH)
+    loss = model.losses(model.batch(batch, targets=BOTH), BOTH)["sents"].item()
+    updates = make(model, joins={"sents": 0.4}, join_warmup=0.4)
+    updates.take([Step(batch, BOTH)], History(), progress=progress, number=1)
+    for name, weight in weights(model).items():
+        expected = before[name] - 0.5 * (tags[name] + share * (both[name] - tags[name]))
+        torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-6)
+    assert updates.losses["sents"] == [pytest.approx(loss), 1.0]
 
 
 def test_penalties_are_added_but_not_logged(model: CascadeModel, docs: Make) -> None:

@@ -43,6 +43,8 @@ class Decoder(nn.Module, ABC):
 
     hidden_width: int
     """Width of `scores["hidden"]`, the states that `Hidden` edges carry when the task has no recurrent layer."""
+    epoch: int = 0
+    """Epoch of training, from 0; set before every pass, for what changes with it."""
 
     @abstractmethod
     def forward(self, states: Tensor, rows: Rows) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from cascade.nn.encoders.base import Encoder, EncoderSpec, Features, State, narr
 from cascade.nn.encoders.convolutional import Convolutional
 from cascade.nn.encoders.embedding import Embedding
 from cascade.nn.encoders.recurrent import Recurrent
+from cascade.nn.encoders.sluice import Sluice
 from cascade.nn.encoders.transformer import LoRA, Transformer
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Features",
     "LoRA",
     "Recurrent",
+    "Sluice",
     "State",
     "Transformer",
     "narrowed",

@@ -93,15 +93,10 @@ class WordPieces:
             and its `token` among all tokens, shape [pieces]. All int64. A text without pieces has no window.
         """
         wanted = range(len(texts)) if pairs is None else {i for first in pairs for i in (first, first + 1)}
-        encodings = self.tokenizer.encode_batch(
-            [list(text) if i in wanted else [] for i, text in enumerate(texts)],
-            is_pretokenized=True,
-            add_special_tokens=False,
-        )
-        firsts = np.cumsum([0, *map(len, texts)])
-        words = [np.array(e.word_ids, dtype=np.int64) + i for e, i in zip(encodings, firsts, strict=False)]
+        encodings = self._encoded([text if i in wanted else () for i, text in enumerate(texts)])
+        words = _tokens(encodings, texts)
         windows: list[_Window] = []
-        read = [np.zeros((3, 0), dtype=np.int64)]
+        read: list[Indices] = []
         joined = {i for i in pairs or () if 0 < len(encodings[i]) + len(encodings[i + 1]) <= self.pair_room}
         for number, (encoding, word) in enumerate(zip(encodings, words, strict=True)):
             if number in joined:
@@ -110,9 +105,7 @@ class WordPieces:
             elif number - 1 not in joined:
                 places = self._cut(windows, encoding.ids, word, before=self.before, after=self.after)
                 read.append(np.stack([*places, word]))
-        window, place, token = np.concatenate(read, axis=1)
-        parts = {**self._padded(windows), "window": window, "place": place, "token": token}
-        return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
+        return self._features(windows, read)
 
     def asked(self, texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> Features:
         """Cut a batch of passages into pieces, each read in windows that begin with the question about it.
@@ -125,16 +118,13 @@ class WordPieces:
             As `features`; the tokens of the questions are counted behind those of all texts, and have no piece in
             `window`, `place` and `token`.
         """
-        different = {id(question): list(question) for question in questions}
-        encodings = self.tokenizer.encode_batch(
-            [*map(list, texts), *different.values()], is_pretokenized=True, add_special_tokens=False
-        )
+        different = {id(question): question for question in questions}
+        encodings = self._encoded([*texts, *different.values()])
         cut = dict(zip(different, encodings[len(texts) :], strict=True))
         encodings = [*encodings[: len(texts)], *(cut[id(question)] for question in questions)]
-        firsts = np.cumsum([0, *map(len, texts), *map(len, questions)])
-        words = [np.array(e.word_ids, dtype=np.int64) + i for e, i in zip(encodings, firsts, strict=False)]
+        words = _tokens(encodings, [*texts, *questions])
         windows: list[_Window] = []
-        read = [np.zeros((3, 0), dtype=np.int64)]
+        read: list[Indices] = []
         for number in range(len(texts)):
             asking = len(texts) + number
             limit = min(QUESTION, self.pair_room // 2)
@@ -143,9 +133,10 @@ class WordPieces:
             told = np.pad(asked + 1, (len(self.first), len(self.between)))
             places = self._cut(windows, encodings[number].ids, words[number], before=before, told=told, after=self.last)
             read.append(np.stack([*places, words[number]]))
-        window, place, token = np.concatenate(read, axis=1)
-        parts = {**self._padded(windows), "window": window, "place": place, "token": token}
-        return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
+        return self._features(windows, read)
+
+    def _encoded(self, texts: Sequence[Sequence[str]]) -> list[Encoding]:
+        return self.tokenizer.encode_batch([*map(list, texts)], is_pretokenized=True, add_special_tokens=False)
 
     def _cut(
         self,
@@ -190,6 +181,12 @@ class WordPieces:
         windows.append(_Window(ids, word, second))
         return np.full(len(place), len(windows) - 1), place
 
+    def _features(self, windows: list[_Window], read: list[Indices]) -> Features:
+        """What `features` gives, of the windows, and of the window, place and token of the pieces of every text."""
+        window, place, token = np.concatenate([np.zeros((3, 0), dtype=np.int64), *read], axis=1)
+        parts = {**self._padded(windows), "window": window, "place": place, "token": token}
+        return {name: torch.as_tensor(part, dtype=torch.long) for name, part in parts.items()}
+
     def _padded(self, windows: list[_Window]) -> dict[str, Indices]:
         lengths = np.array([len(window.ids) for window in windows], dtype=np.int64)
         seconds = np.array([window.second for window in windows], dtype=np.int64)
@@ -201,6 +198,12 @@ class WordPieces:
         word[mask] = np.concatenate([window.word for window in windows]) if windows else 0
         segment = mask & (places >= seconds[:, None])
         return {"ids": ids, "mask": mask.astype(np.int64), "word": word, "segment": segment.astype(np.int64)}
+
+
+def _tokens(encodings: Sequence[Encoding], texts: Sequence[Sequence[str]]) -> list[Indices]:
+    """Of every text the token of each piece, counted through all texts."""
+    firsts = np.cumsum([0, *map(len, texts)])
+    return [np.array(e.word_ids, dtype=np.int64) + i for e, i in zip(encodings, firsts, strict=False)]
 
 
 def _special(sample: Encoding) -> list[list[int]]:

@@ -43,6 +43,7 @@ class State:
         total: Number of all token rows.
         layers: Per layer reached: its states and the `index` it was computed for. Shape of the states: [rows, width].
         carry: What the encoder needs to go on from the highest layer, such as its padded form.
+        condition: The task on which the parameters of the layers depend; None where they are those that all share.
     """
 
     rows: Rows
@@ -50,6 +51,7 @@ class State:
     total: int
     layers: tuple[tuple[Tensor, Tensor | None], ...] = ()
     carry: Any = None
+    condition: str | None = None
 
     def read(self, layer: int) -> Tensor:
         """States of a layer for all token rows, zero where a row had been pruned before. Shape: [total, width]."""
@@ -73,8 +75,14 @@ class Encoder(nn.Module, ABC):
 
     widths: tuple[int, ...]
     """Width of each layer, from 0."""
-    views: tuple[View, ...] = ("apart",)
+    views: tuple[View, ...] = ("apart", "masked")
     """How it can read the two texts of a pair."""
+    conditions: tuple[str, ...] = ()
+    """Tasks for which its layers from 1 on have other parameters, all or some; other tasks share them all."""
+    towers: tuple[str, ...] = ()
+    """Towers that the layers from 1 on hold side by side, all of one width; none by default."""
+    mask: str = "\ufffc"
+    """The word that stands for one that is not shown; it is read like any other that the training texts lack."""
     batch: int = 8000
     """Words of a batch with which it predicts fastest on a CPU."""
 
@@ -88,6 +96,18 @@ class Encoder(nn.Module, ABC):
     def assets(self) -> dict[str, bytes]:
         """Files, by name, that a saved encoder is rebuilt from beside its specification and its weights."""
         return {}
+
+    def layer_of(self, parameter: str) -> int | None:
+        """The layer that a parameter is part of; None for what stands beside the layers, such as what is a task's own.
+
+        Part N of `layers` or of `blocks` makes layer N + 1, and all else layer 0; an encoder that calls its parts
+        otherwise overrides this.
+
+        Args:
+            parameter: Its name, as in `named_parameters`.
+        """
+        stack, *path = parameter.split(".")
+        return int(path[0]) + 1 if stack in ("layers", "blocks") else 0
 
     @abstractmethod
     def features(self, texts: Sequence[Sequence[str]]) -> Features:

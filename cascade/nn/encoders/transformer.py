@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from cascade.errors import ModelError
 from cascade.nn.encoders.alignment import Alignment, WordPieces
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
 from cascade.nn.encoders.case import WordCase, word_cases
-from cascade.nn.encoders.pretrained import Pretrained, borrow_embeddings, fix, pretrained, pretrained_config, rebuilt
+from cascade.nn.encoders.pretrained import Pretrained, borrow, fix, pretrained, pretrained_config, rebuilt
 from cascade.nn.precision import reduced
 from cascade.nn.rows import Rows
+from cascade.nn.sharing.base import Conditioning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +44,13 @@ class Transformer:
             name installs.
         layers: Blocks that are kept, from the lowest; all of them when None, which is looked up at once, so that the
             specification of a saved model stands without the pretrained one.
-        lora: Train low-rank updates alone; None trains all weights.
+        lora: Train low-rank updates alone, which all tasks share; None trains all weights.
+        conditioning: What tasks have of their own in the blocks, such as `Bottleneck`; None shares all.
         case: Add to the embedding of every piece a vector of its word's case, zero at first; for models that were
             pretrained on lower-cased text, which tell "Apple" from "apple" no other way.
         fixed_embeddings: Leave the embeddings as they were pretrained, and out of a saved model; where it is loaded,
             they are read from what `name` stands for.
+        fixed_body: The same for embeddings and blocks: only `lora`, `conditioning` and `case` are trained and saved.
         attention_dropout: Share of the attention's weights dropped in training; the pretrained model's own when None.
             Without any, training on a CPU is quicker.
         hidden_dropout: Share of the hidden states dropped in training; the pretrained model's own when None. Two texts
@@ -55,15 +60,17 @@ class Transformer:
         bf16: Compute blocks in bfloat16 on a CPU that has instructions for it; states are float32 all the same.
 
     Raises:
-        ModelError: If `layers` is None and there is no such model.
+        ModelError: If `layers` is None and there is no such model, or settings exclude one another.
     """
 
     name: str
     _: KW_ONLY
     layers: int | None = None
     lora: LoRA | None = None
+    conditioning: Conditioning | None = None
     case: bool = False
     fixed_embeddings: bool = False
+    fixed_body: bool = False
     attention_dropout: float | None = None
     hidden_dropout: float | None = None
     window: int = 512
@@ -73,24 +80,45 @@ class Transformer:
     def __post_init__(self) -> None:
         if self.layers is None:
             object.__setattr__(self, "layers", pretrained_config(self.name).num_hidden_layers)
+        if self.conditioning is not None:
+            self._check(self.conditioning)
+
+    def _check(self, conditioning: Conditioning) -> None:
+        problems = ["lora, which all tasks share: use LowRank instead of both"] if self.lora is not None else []
+        problems += ["layers=0, which leaves no block to condition"] if not self.depth else []
+        if self.fixed_body and conditioning.train_body:
+            problems.append("fixed_body, but with train_body: take one of them back")
+        if problems:
+            kind = type(conditioning).__name__
+            raise ModelError(f"Transformer({self.name!r}): {kind} does not go with {', nor with '.join(problems)}.")
 
     @property
     def depth(self) -> int:
         """Number of the highest layer."""
         return self.layers or 0
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Tasks for which the blocks are conditioned."""
+        return () if self.conditioning is None else self.conditioning.tasks
+
+    @property
+    def borrowed(self) -> tuple[str, ...]:
+        """What a saved model leaves out and reads from what the name stands for."""
+        return ("embeddings", "blocks") if self.fixed_body else ("embeddings",) if self.fixed_embeddings else ()
+
     def build(self, assets: Mapping[str, bytes] | None = None) -> TransformerEncoder:
         """Make the module.
 
         Args:
-            assets: See `EncoderSpec.build`; with them, only fixed embeddings are read from where the name points.
+            assets: See `EncoderSpec.build`; with them, only what is fixed is read from where the name points.
 
         Raises:
             ModelError: If the pretrained model cannot be read or does not fit.
         """
         parts = rebuilt(assets) if assets else self._pretrained()
-        if assets and self.fixed_embeddings:
-            borrow_embeddings(parts, self.name, assets)
+        if assets:
+            borrow(parts, self.name, self.borrowed, assets)
         return TransformerEncoder(self, parts)
 
     def _pretrained(self) -> Pretrained:
@@ -102,6 +130,8 @@ class Transformer:
         )
 
 
+MASKS = ("[MASK]", "<mask>")
+"""Words that stand for one that is not shown, in the vocabularies of pretrained models."""
 PORTION = 1500
 """Word pieces, padding among them, that go through the blocks at a time on a CPU."""
 
@@ -131,7 +161,7 @@ class TransformerEncoder(Encoder):
         parts: The transformer.
     """
 
-    views = ("apart", "together", "asked")
+    views = ("apart", "together", "asked", "masked")
     batch = 1500  # more would not stay in a CPU's cache from one block to the next
 
     def __init__(self, spec: Transformer, parts: Pretrained) -> None:
@@ -140,18 +170,27 @@ class TransformerEncoder(Encoder):
         self.widths = (parts.config.hidden_size,) * (spec.depth + 1)
         self.embeddings, self.blocks = parts.embeddings, parts.blocks
         self.case = WordCase(parts.config.hidden_size) if spec.case else None
-        self.fixed = spec.fixed_embeddings
+        self.conditions = spec.conditions
+        self.conditioner = None if spec.conditioning is None else spec.conditioning.build(parts)
+        self.fingerprints = parts.fingerprints(spec.borrowed)
         self.fused = parts.config._attn_implementation == "sdpa"
         self.segments = getattr(parts.config, "type_vocab_size", 1) > 1
-        if self.fixed:
-            fix(self.embeddings)
         window = min(spec.window, parts.positions)
         padding = parts.config.pad_token_id or 0
+        self.mask = next((m for m in MASKS if parts.tokenizer.token_to_id(m) is not None), Encoder.mask)
         self.pieces = WordPieces(parts.tokenizer, padding=padding, window=window, stride=spec.stride)
         if self.pieces.stride < 1:
             raise ModelError(f"Transformer({spec.name!r}): no piece fits into window={window}, stride={spec.stride}.")
+        self._freeze(spec)
+
+    def _freeze(self, spec: Transformer) -> None:
+        body = spec.fixed_body or (spec.conditioning is not None and not spec.conditioning.train_body)
+        self.blocks.requires_grad_(not body)
+        self.embeddings.requires_grad_(not body and not spec.fixed_embeddings)
         if spec.lora is not None:
             self._adapt(spec.lora)
+        for part in spec.borrowed:
+            fix(getattr(self, part))
 
     def _adapt(self, lora: LoRA) -> None:
         from peft import LoraConfig, inject_adapter_in_model
@@ -166,8 +205,12 @@ class TransformerEncoder(Encoder):
         inject_adapter_in_model(config, self.blocks)
 
     def assets(self) -> dict[str, bytes]:
-        """The transformer's config and its tokenizer; the fingerprint of its embeddings where they are not saved."""
-        return self.parts.assets(fingerprint=self.fixed)
+        """The transformer's config and its tokenizer; fingerprints of what is not saved."""
+        return {**self.parts.assets(), **self.fingerprints}
+
+    def layer_of(self, parameter: str) -> int | None:
+        """Layer i for the i-th block, None for what tasks have of their own, and layer 0 for all else."""
+        return None if parameter.startswith("conditioner.") else super().layer_of(parameter)
 
     def features(self, texts: Sequence[Sequence[str]]) -> Features:
         """Cut the words into pieces; see `WordPieces.features`."""
@@ -206,8 +249,15 @@ class TransformerEncoder(Encoder):
         states = carry.states
         if len(states):
             with reduced("bf16" if self.bf16 else "no", states.device):
-                states = self.blocks[len(state.layers) - 1](states, carry.attention)
+                states = self._block(len(state.layers) - 1, states, carry.attention, state.condition)
         return self._reached(state, Carry(states, carry.mask, carry.attention, carry.alignment))
+
+    def _block(self, number: int, states: Tensor, attention: Tensor | None, condition: str | None) -> Tensor:
+        block = self.blocks[number]
+        if self.conditioner is None or condition is None:
+            return cast(Tensor, block(states, attention))
+        weights = dict(self.conditioner.weights(number, block, condition))
+        return self.conditioner.after(number, functional_call(block, weights, (states, attention)), condition)
 
     def narrow(self, state: State, keep: Tensor) -> State:
         """Go on with some of the texts only; the padding shrinks to what is left."""

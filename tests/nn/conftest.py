@@ -1,4 +1,4 @@
-"""What the encoder tests share: rows for texts, and a tiny pretrained transformer in a folder."""
+"""What tests of encoders share: rows for texts, and a tiny pretrained transformer in a folder."""
 
 from __future__ import annotations
 

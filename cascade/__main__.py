@@ -1,0 +1,5 @@
+"""`python -m cascade`: the command line."""
+
+from cascade.cli import main
+
+main()

@@ -1,0 +1,186 @@
+"""Accuracy on the 16 domains of FDU-MTL: a model for every domain, hard sharing, shared-private with an adversary.
+
+    python -m tests.bench.fdu OUT --encoder recurrent --method single --method hard --share 0.25 --seeds 3
+
+Every training writes its accuracies to a folder of its own below OUT and is not repeated where these are there. Dev
+(the last 200 reviews of each training file) chooses the epoch; the figures are of test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+import spacy
+from rich.console import Console
+from rich.table import Table
+from spacy.tokens import Doc
+
+from cascade import docs as documents
+from cascade.data import downloads, read_fdu_mtl
+from cascade.data.batches import by_length
+from cascade.data.fdu_mtl import DOMAINS, Part, labels
+from cascade.evaluation import bare_copy
+from cascade.graph import Hidden, Recurrent, TaskGraph
+from cascade.model import CascadeModel
+from cascade.nn.encoders import Embedding, Transformer
+from cascade.nn.encoders import Recurrent as RecurrentEncoder
+from cascade.nn.encoders.base import EncoderSpec
+from cascade.tasks import Adversary, TextClassification
+from cascade.training import Batches, Corpus, Trainer, curves, optimizers, schedules
+from cascade.training.regularizers import Orthogonality, Regularizer
+
+ENCODERS = ("recurrent", "minilm")
+METHODS = ("single", "hard", "adversarial")
+ADVERSARY = "adversary"
+RATES = {"recurrent": 1e-3, "minilm": 5e-5}
+HEADS = 10.0
+"""How much faster the parts above a pretrained encoder learn than itself."""
+BATCH = 2000
+
+Accuracies = dict[str, float]
+
+
+def make_graph(encoder: str, method: str, domains: Sequence[str]) -> TaskGraph:
+    """The graph of a method; with `single` it is called with one domain at a time."""
+    spec = make_encoder(encoder)
+    graph = TaskGraph(encoder=spec)
+    if method != "adversarial":
+        for domain in domains:
+            graph.add(TextClassification(domain, layer=spec.depth, classes=labels(domain), dropout=0.2))
+        return graph
+    graph.add(Adversary(ADVERSARY, layer=spec.depth))
+    for domain in domains:
+        task = TextClassification(domain, layer=Recurrent(50, dropout=0.2), classes=labels(domain), dropout=0.2)
+        graph.add(task, after={ADVERSARY: [Hidden()]})
+    return graph
+
+
+def make_encoder(name: str) -> EncoderSpec:
+    """The shared encoder."""
+    if name == "minilm":
+        return Transformer("minilm", window=256, stride=192)
+    return RecurrentEncoder(embedding=Embedding(words=100, characters=100), width=100, depth=1, dropout=0.2)
+
+
+def read(domain: str, part: Part, *, share: float, words: int) -> list[Doc]:
+    """The first reviews of a part, each up to a number of words."""
+    nlp = spacy.blank("en")
+    split = "train" if part != "all" else "test"
+    path = downloads.find(f"fdu_mtl/{domain}-{split}")
+    docs = list(read_fdu_mtl(path, vocab=nlp.vocab, domain=domain, part=part))
+    return [cut(doc, words) for doc in docs[: max(8, round(share * len(docs)))]]
+
+
+def cut(doc: Doc, words: int) -> Doc:
+    """A review without what is beyond its first words."""
+    short = doc[:words].as_doc() if len(doc) > words else doc
+    short.cats = dict(doc.cats)
+    documents.set_domain(short, documents.domain(doc))
+    return short
+
+
+def train(
+    graph: TaskGraph, corpora: Sequence[Corpus], folder: Path, *, encoder: str, epochs: int, seed: int
+) -> CascadeModel:
+    """Train a model."""
+    tasks = graph.names()
+    regularizers: list[Regularizer] = [Orthogonality(normalized=True)] if ADVERSARY in tasks else []
+    model = CascadeModel(graph)
+    Trainer(
+        model,
+        corpora=corpora,
+        schedule=schedules.Joint(batches=Batches(words=BATCH)),
+        optimizer=optimizers.Adam(rate=RATES[encoder], curve=curves.WarmupLinear(), weight_decay=0.01),
+        rates=dict.fromkeys(tasks, HEADS) if encoder == "minilm" else {},
+        regularizers=regularizers,
+        epochs=epochs,
+        seed=seed,
+        console=Console(quiet=True),
+    ).fit(folder, resume=True)
+    return model.eval()
+
+
+def accuracy(model: CascadeModel, docs: Sequence[Doc], domain: str) -> float:
+    """Share of the reviews of a domain whose label is right."""
+    names, right = model.task(domain).vocabulary, 0
+    for places in by_length([documents.size(doc) for doc in docs], 4000):
+        found = model.predict([bare_copy(docs[i]) for i in places], tasks=[domain])
+        chosen = [names[int(own[domain]["probability"][0].argmax())] for own in found]
+        right += sum(docs[i].cats[label] == 1 for i, label in zip(places, chosen, strict=True))
+    return right / len(docs)
+
+
+def run(
+    method: str, seed: int, folder: Path, corpora: Mapping[str, Corpus], test: Mapping[str, list[Doc]], *,
+    encoder: str, epochs: int,
+) -> Accuracies:  # fmt: skip
+    """Train a method and measure it, unless that has been done."""
+    file = folder / "accuracy.json"
+    if file.is_file():
+        found: Accuracies = json.loads(file.read_text())
+        return found
+    accuracies: Accuracies = {}
+    groups = [[domain] for domain in corpora] if method == "single" else [list(corpora)]
+    for domains in groups:
+        own = folder / (domains[0] if method == "single" else "all")
+        graph, chosen = make_graph(encoder, method, domains), [corpora[domain] for domain in domains]
+        model = train(graph, chosen, own, encoder=encoder, epochs=epochs, seed=seed)
+        accuracies |= {domain: accuracy(model, test[domain], domain) for domain in domains}
+    file.write_text(json.dumps(accuracies))
+    return accuracies
+
+
+def table(found: Mapping[str, Sequence[Accuracies]], title: str) -> Table:
+    """A line for every domain and one for their mean, a column for every method: mean over seeds, in per cent."""
+    made = Table("domain", title=title, header_style="bold")
+    for method in found:
+        made.add_column(method, justify="right")
+    for domain in next(iter(found.values()))[0]:
+        made.add_row(domain, *(f"{100 * mean(run[domain] for run in runs):.1f}" for runs in found.values()))
+    made.add_section()
+    made.add_row("mean", *(f"{100 * mean(mean(run.values()) for run in runs):.1f}" for runs in found.values()))
+    return made
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """What is to be run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--encoder", choices=ENCODERS, default="recurrent")
+    parser.add_argument("--method", choices=METHODS, action="append", help="several times for several; all by default")
+    parser.add_argument("--domain", choices=DOMAINS, action="append", help="several times for several; all by default")
+    parser.add_argument("--share", type=float, default=1.0, help="of train and dev of each domain")
+    parser.add_argument("--test-share", type=float, default=1.0, help="of test")
+    parser.add_argument("--words", type=int, default=250, help="of a review that are read")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=1)
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Run what the command line says, and print the table."""
+    options = arguments(given)
+    domains, words = options.domain or DOMAINS, options.words
+    corpora = {domain: Corpus(name=domain, **dict(_parts(domain, options.share, words))) for domain in domains}
+    test = {domain: read(domain, "all", share=options.test_share, words=words) for domain in domains}
+    found: dict[str, list[Accuracies]] = {}
+    for seed in range(options.seeds):
+        for method in options.method or METHODS:
+            folder = options.out / f"{options.encoder}-{method}-{seed}"
+            accuracies = run(method, seed, folder, corpora, test, encoder=options.encoder, epochs=options.epochs)
+            found.setdefault(method, []).append(accuracies)
+    title = f"accuracy on test, {options.encoder}, {options.share:.0%} of train, seeds: {options.seeds}"
+    Console().print(table(found, title))
+
+
+def _parts(domain: str, share: float, words: int) -> Iterator[tuple[str, list[Doc]]]:
+    for part in ("train", "dev"):
+        yield part, read(domain, part, share=share, words=words)
+
+
+if __name__ == "__main__":
+    main()
