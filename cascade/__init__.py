@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cascade import answering, config, data, diagnostics, docs, errors, registry, retrieval, storage, tasks, testing
     from cascade.answering.questions import QuestionAnswering
     from cascade.components.loading import load
+    from cascade.diagnostics.calibrating import calibrate
     from cascade.evaluation.evaluate import evaluate
     from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph, Tower
     from cascade.model import CascadeModel
@@ -43,6 +44,7 @@ __all__ = [
     "Tower",
     "Trainer",
     "answering",
+    "calibrate",
     "config",
     "curves",
     "data",
@@ -82,6 +84,7 @@ _PLACES = {
     "Tower": "cascade.graph:Tower",
     "Trainer": "cascade.training.trainer:Trainer",
     "answering": "cascade.answering",
+    "calibrate": "cascade.diagnostics.calibrating:calibrate",
     "config": "cascade.config",
     "curves": "cascade.training.curves",
     "data": "cascade.data",

@@ -163,6 +163,16 @@ def corpora_from_config(config: Mapping[str, Any]) -> Sequence[Corpus]:
     return corpora
 
 
+def dev_from_config(config: Mapping[str, Any]) -> list[Doc]:
+    """Read the dev Docs of a config, of all corpora together.
+
+    Raises:
+        ConfigError: See `corpora_from_config`.
+    """
+    nlp = _blank(config)
+    return [example.reference for reader in _readers(config, "dev").values() for example in reader(nlp)]
+
+
 def model_from_config(config: Mapping[str, Any]) -> CascadeModel:
     """The model that the cascade component of a config describes: without weights, unless it names a saved one.
 

@@ -23,6 +23,7 @@ from cascade.nn.encoders.base import Encoder, Features
 from cascade.nn.layout import Layout
 from cascade.nn.node import Link, NodeModule, Upstream
 from cascade.nn.precision import Precision, reduced
+from cascade.nn.recalibration import Recalibration
 from cascade.tasks.base import Predictions, Task
 from cascade.tasks.checks import problems
 
@@ -32,6 +33,8 @@ Way = tuple[View, str | None]
 
 class CascadeModel(nn.Module):
     """Encoder and graph as one module.
+
+    `calibration` has by task what is done to its scores outside of training; weights that learn on make it stale.
 
     Args:
         graph: The specification; it is copied, so that two models never share labels.
@@ -47,6 +50,7 @@ class CascadeModel(nn.Module):
             raise GraphError(found)
         self.lang = "xx"
         self.epoch = 0
+        self.calibration: dict[str, Recalibration] = {}
         self.nodes = nn.ModuleDict()
 
     @property
@@ -216,9 +220,12 @@ class CascadeModel(nn.Module):
             node, layout = self.node(name), self._layout(name, batch, outputs, layouts, given, keep or {})
             ascent = ascents[self._way(name)]
             ascent.climb(node.highest, layout.rows["token"].alive)
-            outputs[name] = node(ascent.read, upstream, layout, self.epoch)
-            layouts[name] = outputs[name].layout
-            upstream[name] = self._upstream(name, outputs[name], batch, given)
+            raw = node(ascent.read, upstream, layout, self.epoch)
+            layouts[name] = raw.layout
+            by = None if self.training else self.calibration.get(name)
+            outputs[name] = raw if by is None else self.task(name).calibrated(raw, by)
+            weighed = raw if by is None or not by.edges else outputs[name]
+            upstream[name] = self._upstream(name, outputs[name], weighed, batch, given)
         return outputs
 
     def _way(self, name: str) -> Way:
@@ -349,17 +356,23 @@ class CascadeModel(nn.Module):
             return layout
         return layout.propose(self.task(name).gold_spans(targets, layout))
 
-    def _upstream(self, name: str, output: Output, batch: Batch, given: Collection[str]) -> Upstream:
-        """What other nodes may read of a node; what they ask for is computed once."""
+    def _upstream(self, name: str, output: Output, weighed: Output, batch: Batch, given: Collection[str]) -> Upstream:
+        """What other nodes may read of a node; what they ask for is computed once.
+
+        Label embeddings are weighed by the distribution of `weighed`; what counts as predicted is that of `output`.
+        """
         task, targets = self.task(name), batch.targets.get(name)
+
+        def decide(soft: Tensor) -> Tensor:
+            return task.decide(soft if weighed is output else task.distribution(output))
 
         @cache
         def labels() -> Distributions:
-            soft = task.distribution(output)
+            soft = task.distribution(weighed)
             if targets is None:
-                return Distributions(soft)
-            choice = Distributions(soft, *task.gold(targets))
-            return Distributions(choice.choose("gold")) if name in given else choice
+                return Distributions(soft, decide=decide)
+            choice = Distributions(soft, *task.gold(targets), decide=decide)
+            return Distributions(choice.choose("gold"), decide=task.decide) if name in given else choice
 
         @cache
         def starts(source: str) -> Tensor:

@@ -1,6 +1,6 @@
 """A model on disk: a folder, or the same files in one string of bytes.
 
-    model.json          format, versions, language, labels by task, scores
+    model.json          format, versions, language, labels by task, scores, calibration
     graph.cfg           the graph, in spaCy's config format
     model.safetensors   parameters and buffers; what is shared is stored once
     assets/             files that the encoder brings along
@@ -26,7 +26,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cascade.errors import ConfigError, GraphError, ModelError
+from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
+from cascade.nn.recalibration import Recalibration
 from cascade.registry import graph_from_config, graph_to_config
 
 FORMAT = 1
@@ -55,11 +57,40 @@ def save(
         ModelError: The model is not initialized, the place is taken by something else, or writing fails.
     """
     folder = Path(folder)
+    _require_place(folder)
+    _save_files(folder, _files(model, dtype=dtype, scores=scores, name=name or folder.name).items())
+
+
+def save_calibration(model: CascadeModel, folder: str | Path, *, output: str | Path | None = None) -> None:
+    """Save what calibration has changed of a saved model: `model.json` and, for thresholds, `graph.cfg`.
+
+    All other files stay as they are, weights of half precision among them.
+
+    Args:
+        model: What `load` gave, calibrated since.
+        folder: The folder that it was loaded from.
+        output: Another folder that the calibrated model is to be saved to; in the place of the old one when None.
+
+    Raises:
+        ModelError: `folder` holds no model, the place of `output` is taken by something else, or writing fails.
+    """
+    folder = Path(folder)
+    output = folder if output is None else Path(output)
+    kept = {key: value for key, value in read_meta(folder).items() if key != "calibration"}
+    _require_place(output)
+    changed = {META: _meta_bytes({**kept, **_calibration(model)}), GRAPH: _graph_bytes(model)}
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
+    _save_files(output, ((name, changed[name] if name in changed else (folder / name).read_bytes()) for name in names))
+
+
+def _require_place(folder: Path) -> None:
     if folder.exists() and not (folder / META).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelError(f"{folder} is there already and is no model: name an empty or a new folder")
-    files = _files(model, dtype=dtype, scores=scores, name=name or folder.name)
+
+
+def _save_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     try:
-        write_folder(folder, files.items())
+        write_folder(folder, files)
     except OSError as error:
         raise ModelError(
             f"cannot save the model to {folder}: {error.strerror or error}; what stood there before is untouched"
@@ -145,7 +176,9 @@ def from_bytes(data: bytes) -> CascadeModel:
 
 
 def read_meta(folder: str | Path) -> dict[str, Any]:
-    """What `model.json` says of a saved model: `format`, `cascade`, `name`, `lang`, `labels`, `scores`.
+    """What `model.json` says of a saved model: `format`, `cascade`, `name`, `lang`, `labels`, `scores`, `calibration`.
+
+    `calibration` is there only where a task has been calibrated.
 
     Raises:
         ModelError: The folder holds no model, or one of a newer format.
@@ -154,6 +187,19 @@ def read_meta(folder: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError(f"{folder} holds no model: there is no {META} in it")
     return _parse_meta(path.read_bytes(), f"{folder}/")
+
+
+def read_graph(folder: str | Path) -> TaskGraph:
+    """The graph of a saved model, which has no weights.
+
+    Raises:
+        ModelError: The folder holds no model, or one whose graph cannot be made.
+    """
+    read_meta(folder)
+    try:
+        return _graph((Path(folder) / GRAPH).read_bytes(), f"{folder}/")
+    except OSError as error:
+        raise ModelError(f"cannot read the model in {folder}: {error}") from error
 
 
 def _files(
@@ -172,14 +218,29 @@ def _files(
         "lang": model.lang,
         "labels": {task: list(labels) for task, labels in model.labels.items()},
         "scores": dict(scores or {}),
+        **_calibration(model),
     }
     assets = {f"{ASSETS}/{path}": content for path, content in sorted(model.encoder.assets().items())}
     return {
-        META: json.dumps(meta, indent=2, ensure_ascii=False, default=float).encode("utf8"),
-        GRAPH: Config({"graph": graph_to_config(model.graph)}).to_bytes(),
+        META: _meta_bytes(meta),
+        GRAPH: _graph_bytes(model),
         WEIGHTS: safetensors.torch.save(_tensors(model, dtype)),
         **assets,
     }
+
+
+def _meta_bytes(meta: Mapping[str, Any]) -> bytes:
+    return json.dumps(meta, indent=2, ensure_ascii=False, default=float).encode("utf8")
+
+
+def _graph_bytes(model: CascadeModel) -> bytes:
+    written: bytes = Config({"graph": graph_to_config(model.graph)}).to_bytes()
+    return written
+
+
+def _calibration(model: CascadeModel) -> dict[str, Any]:
+    found = {task: by.to_json() for task, by in model.calibration.items()}
+    return {"calibration": found} if found else {}
 
 
 def _unique(model: CascadeModel) -> dict[str, Tensor]:
@@ -246,17 +307,35 @@ def _build(meta: Mapping[str, Any], files: Files, where: str) -> CascadeModel:
     prefix = f"{ASSETS}/"
     assets = {path.removeprefix(prefix): content for path, content in files.items() if path.startswith(prefix)}
     try:
-        model = CascadeModel(graph_from_config(Config().from_bytes(files[GRAPH])["graph"]))
-    except (ConfigError, ConfigValidationError, GraphError, KeyError, UnicodeError) as error:
-        raise ModelError(
-            f"{where}{GRAPH} does not make a graph; import the package that defines your own tasks first. {error}"
-        ) from error
+        model = CascadeModel(_graph(files[GRAPH], where))
+    except GraphError as error:
+        raise ModelError(f"{where}{GRAPH} does not make a graph that works. {error}") from error
     labels = meta.get("labels", {})
     unlabelled = [name for name in model.graph.names() if not labels.get(name)]
     if unlabelled:
         raise ModelError(f"{where}{META} has no labels for {', '.join(unlabelled)}: save the model again")
     model.build(labels, assets=assets)
+    model.calibration = _read_calibration(meta, model, where)
     return model
+
+
+def _graph(content: bytes, where: str) -> TaskGraph:
+    try:
+        return graph_from_config(Config().from_bytes(content)["graph"])
+    except (ConfigError, ConfigValidationError, GraphError, KeyError, UnicodeError) as error:
+        raise ModelError(
+            f"{where}{GRAPH} does not make a graph; import the package that defines your own tasks first. {error}"
+        ) from error
+
+
+def _read_calibration(meta: Mapping[str, Any], model: CascadeModel, where: str) -> dict[str, Recalibration]:
+    try:
+        found = {task: Recalibration.from_json(own) for task, own in meta.get("calibration", {}).items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{where}{META} has a damaged calibration: {error}; calibrate the model again") from error
+    if strange := [task for task in found if task not in model.graph]:
+        raise ModelError(f"{where}{META} calibrates {', '.join(strange)}, which {GRAPH} lacks: calibrate it again")
+    return found
 
 
 def _check(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> None:

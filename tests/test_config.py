@@ -10,7 +10,16 @@ from rich.console import Console
 from spacy.util import registry as spacy_registry
 
 from cascade import config, registry, storage
-from cascade.config import find, model_from_config, read_config, shipped, shipped_file, trainer_from_config
+from cascade.config import (
+    corpora_from_config,
+    dev_from_config,
+    find,
+    model_from_config,
+    read_config,
+    shipped,
+    shipped_file,
+    trainer_from_config,
+)
 from cascade.errors import ConfigError, GraphError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
@@ -161,6 +170,20 @@ def test_overrides(file: Path) -> None:
     assert text["cascade"]["trainer"]["epochs"] == 7
     with pytest.raises(ConfigError, match=r"other\.conllu: there is no such file"):
         trainer_from_config(text)
+
+
+def test_variables_may_stay(file: Path) -> None:
+    assert read_config(file, interpolate=False)["corpora"]["train"]["parts"]["trees"]["path"] == "${paths.train}"
+
+
+def test_corpora_may_be_read_before_or_given(file: Path) -> None:
+    text = read_config(file)
+    corpora = corpora_from_config(text)
+    assert [(c.name, len(c.train), len(c.dev)) for c in corpora] == [("trees", 4, 1), ("more", 4, 0)]
+    text["corpora"]["train"] = "nothing that could be read"
+    assert [doc.text for doc in dev_from_config(text)] == [doc.text for doc in corpora[0].dev]
+    text["corpora"]["dev"] = "nothing either"
+    assert trainer_from_config(text, corpora).corpora is corpora
 
 
 def test_a_file_that_is_no_config(tmp_path: Path, file: Path) -> None:

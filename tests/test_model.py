@@ -17,7 +17,8 @@ from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Mix, Recurren
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Embedding
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
-from cascade.tasks import Entailment, Parsing, Relatedness, Sentences, Tagging
+from cascade.nn.recalibration import Recalibration
+from cascade.tasks import Entailment, Parsing, Relatedness, Sentences, Tagging, TextClassification
 from tests.toys import Rerank, Retrieve, pair_of
 
 EMBEDDING = Embedding(words=4, characters=4, vocabulary=40, buckets=40, alpha=0.0)
@@ -286,3 +287,64 @@ def test_a_model_can_be_copied(docs: list[Doc]) -> None:
         parameter.data.zero_()
     assert copy.predict(docs)[0]["b"]["probability"].std() > 0
     assert copy.graph.task("a").vocabulary == model.graph.task("a").vocabulary
+
+
+def heads_of(model: CascadeModel, batch: Any, name: str) -> Tensor:
+    """What the only early edge into a node brings, as it is worked out in a pass."""
+    brought: list[Tensor] = []
+    (carrier,) = model.node(name).early.carriers
+    hook = carrier.register_forward_hook(lambda _, __, states: brought.append(states))
+    model(batch, [name])
+    hook.remove()
+    return brought[0]
+
+
+def test_label_embeddings_are_weighed_by_calibrated_probabilities(docs: list[Doc]) -> None:
+    graph = graph_of(tagging("first"), tagging("second"), second={"first": [Labels(width=3)]})
+    model = randomized(CascadeModel(graph).initialize(docs))
+    batch = model.batch(docs)
+    logits = model(batch, ["first"])["first"].scores["logits"]
+    (carrier,) = model.node("second").early.carriers
+    plain = {name: own["label"].tolist() for name, own in model.predict(docs)[1].items()}
+    model.calibration["first"] = Recalibration(temperature=3.0)
+    torch.testing.assert_close(
+        heads_of(model, batch, "second"), (logits / 3).softmax(-1) @ carrier.embedding.embeddings
+    )
+    found = model.predict(docs)[1]["first"]
+    assert found["label"].tolist() == plain["first"]
+    rows = (logits / 3).softmax(-1).amax(-1)[len(docs[0]) :][: len(docs[1])]
+    np.testing.assert_allclose(found["probability"], rows.detach(), rtol=1e-5)
+    model.calibration["first"] = Recalibration(temperature=3.0, edges=False)
+    torch.testing.assert_close(heads_of(model, batch, "second"), logits.softmax(-1) @ carrier.embedding.embeddings)
+    np.testing.assert_allclose(model.predict(docs)[1]["first"]["probability"], rows.detach(), rtol=1e-5)
+
+
+def test_training_knows_no_calibration(docs: list[Doc]) -> None:
+    graph = graph_of(tagging("first"), tagging("second"), second={"first": [Labels(width=3)]})
+    model = randomized(CascadeModel(graph).initialize(docs)).train()
+    batch = model.batch(docs, targets=["first", "second"])
+    before = model.losses(batch, ["first", "second"])
+    model.calibration = {name: Recalibration(temperature=5.0) for name in ("first", "second")}
+    after = model.losses(batch, ["first", "second"])
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("edges", [True, False])
+def test_hard_edges_follow_thresholds(edges: bool) -> None:
+    docs = [sentence("a", "b"), sentence("c"), sentence("a", "c")]
+    for doc, cats in zip(docs, ({"X": 1.0, "Y": 1.0}, {"X": 0.0, "Y": 1.0}, {"X": 0.0, "Y": 0.0}), strict=True):
+        doc.cats = cats
+    topics = TextClassification("topic", layer=1, hidden=6, exclusive=False, threshold=(0.5, 0.5))
+    edge = Labels(predict="hard", width=3, convert="broadcast")
+    tags = Tagging("tag", attribute="POS", layer=1, hidden=6)
+    graph = graph_of(topics, tags, tag={"topic": [edge]})
+    model = randomized(CascadeModel(graph).initialize(docs, labels={"tag": ("NOUN", "VERB")}))
+    batch = model.batch(docs)
+    chances = (model(batch, ["topic"])["topic"].scores["logits"] / 2).sigmoid()
+    model.task("topic").threshold = tuple(chances.detach().median(dim=0).values.tolist())
+    model.calibration["topic"] = Recalibration(temperature=2.0, edges=edges)
+    (carrier,) = model.node("tag").early.carriers
+    chosen = (chances >= chances.median(dim=0).values).float()
+    assert chosen.sum(0).tolist() == [2.0, 2.0]
+    expected = (chosen @ carrier.embedding.embeddings).repeat_interleave(torch.tensor([2, 1, 2]), dim=0)
+    torch.testing.assert_close(heads_of(model, batch, "tag"), expected)

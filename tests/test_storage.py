@@ -24,6 +24,7 @@ from cascade.errors import CascadeError, ModelError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Classifier, Decoder
+from cascade.nn.recalibration import Curve, Recalibration
 from cascade.nn.rows import Rows
 from cascade.tasks import Tagging
 
@@ -285,3 +286,64 @@ def test_assets_of_the_encoder_travel_along(docs: list[Doc], tmp_path: Path) -> 
 def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
     with pytest.raises(CascadeError):
         storage.from_bytes(data)
+
+
+CURVE = Curve.through([0.1, 0.7], [0.2, 0.6])
+CALIBRATION = {"tag": Recalibration(curve=CURVE), "parse": Recalibration(temperature=1.7, edges=False)}
+
+
+def test_calibration_is_saved_with_the_model(model: CascadeModel, docs: list[Doc], tmp_path: Path) -> None:
+    model.calibration = dict(CALIBRATION)
+    storage.save(model, tmp_path / "calibrated")
+    for loaded in (storage.load(tmp_path / "calibrated"), storage.from_bytes(storage.to_bytes(model))):
+        assert loaded.calibration == CALIBRATION
+        same(model, loaded, docs)
+
+
+def test_models_without_calibration_are_as_they_were(folder: Path) -> None:
+    assert "calibration" not in storage.read_meta(folder) and storage.load(folder).calibration == {}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_calibration_alone_leaves_all_else(folder: Path, docs: list[Doc], elsewhere: bool) -> None:
+    (folder / "answering.json").write_text("{}")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    loaded = storage.load(folder)
+    loaded.calibration = dict(CALIBRATION)
+    loaded.task("sentences").threshold = 0.25
+    place = folder.with_name("other") if elsewhere else folder
+    storage.save_calibration(loaded, folder, output=place if elsewhere else None)
+    after = {path.name: path.read_bytes() for path in place.iterdir()}
+    changed = {name for name in before if before[name] != after[name]}
+    assert before.keys() == after.keys() and changed == {storage.META, storage.GRAPH}
+    again = storage.load(place)
+    assert (again.calibration, again.task("sentences").threshold) == (CALIBRATION, 0.25)
+    assert storage.read_meta(place)["scores"] == {"tag_acc": 0.5} and storage.read_meta(place)["name"] == "toy"
+    same(loaded, again, docs)
+    again.calibration = {}
+    storage.save_calibration(again, place)
+    assert "calibration" not in storage.read_meta(place)
+    assert storage.read_graph(place).task("sentences").threshold == 0.25
+
+
+@pytest.mark.parametrize(
+    ("calibration", "message"),
+    [
+        ([], "damaged calibration"),
+        ({"tag": {"temperature": 1.0}}, "damaged calibration"),
+        ({"tog": Recalibration().to_json()}, r"calibrates tog, which graph\.cfg lacks"),
+    ],
+)
+def test_damaged_calibration(folder: Path, calibration: Any, message: str) -> None:
+    meta = json.loads((folder / storage.META).read_text())
+    (folder / storage.META).write_text(json.dumps({**meta, "calibration": calibration}))
+    with pytest.raises(ModelError, match=message):
+        storage.load(folder)
+
+
+def test_the_place_of_a_calibrated_model(model: CascadeModel, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ModelError, match="is there already and is no model"):
+        storage.save_calibration(model, folder, output=tmp_path / "thesis.tex")
+    with pytest.raises(ModelError, match="holds no model"):
+        storage.save_calibration(model, tmp_path / "none")

@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from cascade.answering.risk import expected_scores, overlaps
 from cascade.data.answers import Normalizer
 from cascade.errors import DataError
 
 MEASURES = ("best", "mass", "count", "passages", "union")
 """What is measured of a group: the probability of its best candidate; the sum over its candidates; how many of the top
 candidates it has, and from how many passages; and noisy-or, the probability that one passage or more supports it."""
+EVEN = 0.5
+"""The part of F1 in what an answer is worth where exact match counts as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +34,14 @@ class Evidence:
         measures: By name, each normalised to a sum of 1 over the groups. Shape: [groups].
         support: Probability that each passage adds to each group. Shape: [groups, passages].
         passages: The numbers of those passages. Shape: [passages], int.
+        overlap: F1 of the words of each two groups. Shape: [groups, groups].
     """
 
     group: np.ndarray
     measures: Mapping[str, np.ndarray]
     support: np.ndarray
     passages: np.ndarray
+    overlap: np.ndarray
 
 
 def groups(texts: Sequence[str], normalize: Normalizer) -> np.ndarray:
@@ -84,7 +89,8 @@ def gather(
         "union": _noisy_or(support, none),
     }
     shares = {name: values / values.sum() for name, values in measures.items()}
-    return Evidence(group=group, measures=shares, support=support, passages=numbers)
+    words = [normalize(texts[first]).split() for first in np.unique(group, return_index=True)[1]]
+    return Evidence(group=group, measures=shares, support=support, passages=numbers, overlap=overlaps(words))
 
 
 def _noisy_or(support: np.ndarray, none: float) -> np.ndarray:
@@ -96,18 +102,20 @@ def _noisy_or(support: np.ndarray, none: float) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregation:
-    """How the measures of a group are mixed; the sum of its probabilities, unless fitted.
+    """How the measures of a group are mixed, and what it is worth; the sum of its probabilities, unless fitted.
 
     Args:
         weights: By measure, 0 or more, with a sum of 1.
         top: How many candidates count for `count` and `passages`.
+        overlap: How much F1 there is in what a group is worth, from 0 to 1; the rest is exact match.
 
     Raises:
-        DataError: A weight is of no measure, is negative, or they do not sum to 1.
+        DataError: A weight is of no measure, is negative, or they do not sum to 1; or `overlap` is out of range.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: {"mass": 1.0})
     top: int = 20
+    overlap: float = 0.0
 
     def __post_init__(self) -> None:
         weights = self.weights.values()
@@ -116,26 +124,32 @@ class Aggregation:
                 f"aggregation: expected weights of 0 or more with a sum of 1 for {', '.join(MEASURES)}, "
                 f"got {dict(self.weights)}"
             )
+        if not 0 <= self.overlap <= 1:
+            raise DataError(f"aggregation: expected an overlap from 0 to 1, got {self.overlap}")
 
     def mix(self, evidence: Evidence) -> np.ndarray:
         """The share of each group, with a sum of 1. Shape: [groups]."""
         return np.asarray(sum(weight * evidence.measures[name] for name, weight in self.weights.items()))
 
+    def worth(self, evidence: Evidence) -> np.ndarray:
+        """What each group can be expected to score, by which they are ranked. Shape: [groups]."""
+        return expected_scores(self.mix(evidence), evidence.overlap, self.overlap)
+
     def to_json(self) -> dict[str, Any]:
         """The weights as plain values."""
-        return {"weights": dict(self.weights), "top": self.top}
+        return {"weights": dict(self.weights), "top": self.top, "overlap": self.overlap}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Aggregation:
-        """The aggregation that `to_json` has written."""
+        """The aggregation that `to_json` has written, with or without `overlap`."""
         weights = {name: float(weight) for name, weight in values["weights"].items()}
-        return cls(weights=weights, top=int(values["top"]))
+        return cls(weights=weights, top=int(values["top"]), overlap=float(values.get("overlap", 0.0)))
 
 
 def fit_aggregation(
     evidence: Sequence[Evidence], grades: Sequence[np.ndarray], *, top: int = 20, strength: float = 1.0
 ) -> Aggregation:
-    """The convex mix of the highest likelihood.
+    """The convex mix of the highest likelihood; what a group is worth is the mean of its exact match and F1.
 
     Each measure is a distribution over groups, so their mix is one; what is maximised is the sum over questions of
     log(sum_a grade_a * share_a), which is concave in the weights, by expectation maximisation. Questions without a
@@ -150,7 +164,7 @@ def fit_aggregation(
     expected = [_expected(one, grade) for one, grade in zip(evidence, grades, strict=True)]
     rewards = np.array([row for row in expected if any(row)])
     if not len(rewards):
-        return Aggregation(top=top)
+        return Aggregation(top=top, overlap=EVEN)
     prior = strength * (np.array(MEASURES) == "mass")
     weights = np.full(len(MEASURES), 1 / len(MEASURES))
     for _ in range(2000):
@@ -161,7 +175,7 @@ def fit_aggregation(
             break
     weights = np.where(weights < 1e-3, 0.0, weights)
     mixed = zip(MEASURES, (weights / weights.sum()).tolist(), strict=True)
-    return Aggregation(weights={name: weight for name, weight in mixed if weight}, top=top)
+    return Aggregation(weights={name: weight for name, weight in mixed if weight}, top=top, overlap=EVEN)
 
 
 def _expected(evidence: Evidence, grade: np.ndarray) -> list[float]:

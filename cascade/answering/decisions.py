@@ -17,7 +17,8 @@ class Group:
     Attributes:
         members: Numbers of its candidates, the best first.
         probability: After fusion and aggregation; those of all groups and "none" sum to 1.
-        confidence: Probability that it is right, calibrated.
+        confidence: Probability that it is right, to the word, calibrated; another may be surer that is worth less, see
+            [`cascade.answering.risk`][cascade.answering.risk].
         evidence: Its share by measure, see [`MEASURES`][cascade.answering.aggregation.MEASURES].
         support: Probability by number of the passage, before aggregation.
     """

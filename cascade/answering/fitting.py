@@ -31,7 +31,8 @@ def fit(
 ) -> Answering:
     """Fits fusion, aggregation, calibration and limits, each on what those before it give.
 
-    Fusion and aggregation are fitted to F1, confidence to exact match. Settings that are to serve questions with a
+    Fusion and aggregation are fitted to F1, confidence to exact match; the best answer is the one whose exact match and
+    F1 can be expected to be highest together. Settings that are to serve questions with a
     given paragraph and questions over many passages are fitted on both together.
 
     Args:
@@ -77,10 +78,10 @@ def _calibrations(
     answers, nones, correct = [], [], []
     for question, (evidence, none), grade in zip(questions, found, right, strict=True):
         shares = evidence.support.sum() * aggregation.mix(evidence)
-        best, passages = int(np.argmax(shares)), question.candidates.passages
+        best, passages = int(np.argmax(aggregation.worth(evidence))), question.candidates.passages
         every = answer_features(shares, none, passages)
         answers.append({name: values[best] for name, values in every.items()})
-        nones.append({name: values[0] for name, values in none_features(float(shares[best]), none, passages).items()})
+        nones.append({name: values[0] for name, values in none_features(float(shares.max()), none, passages).items()})
         correct.append(float(grade[evidence.group == best].max()))
     unanswerable = np.array([not question.answers for question in questions], dtype=float)
     confidence = fit_calibration(_table(answers), np.array(correct), method=method)

@@ -79,7 +79,7 @@ class Answering:
         scores = self.fusion.scores(candidates)
         evidence, none = self.evidence(candidates)
         shares = evidence.support.sum() * self.aggregation.mix(evidence)
-        order = _ranking(shares, scores, evidence.group)
+        order = _ranking(self.aggregation.worth(evidence), scores, evidence.group)
         sure, refused = self._probabilities(shares, none, candidates.passages)
         refusal = float(np.log(max(refused, 1e-12)) - np.log(max(sure[order[0]], 1e-12)))
         return Decision(
@@ -207,11 +207,11 @@ class Answering:
         )
 
 
-def _ranking(shares: np.ndarray, scores: np.ndarray, group: np.ndarray) -> list[int]:
+def _ranking(worth: np.ndarray, scores: np.ndarray, group: np.ndarray) -> list[int]:
     """Groups, the best first; of equal ones that with the best candidate."""
-    best = np.full(len(shares), -np.inf)
+    best = np.full(len(worth), -np.inf)
     np.maximum.at(best, group, scores)
-    order: list[int] = np.lexsort((-best, -shares)).tolist()
+    order: list[int] = np.lexsort((-best, -worth)).tolist()
     return order
 
 

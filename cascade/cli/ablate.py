@@ -86,13 +86,18 @@ def ablate(
     else:
         for split in dict.fromkeys(row.split for row in found.rows):
             rows = [row for row in found.rows if row.split == split]
-            print_table(f"{config} on {split}, {seeds} seeds, compared with {found.baseline!r}", _table(rows))
+            print_table(f"{config} on {split}, {counted(seeds)}, compared with {found.baseline!r}", _table(rows))
     require_success(found.failures)
 
 
 def tell(line: str) -> None:
     """Say on standard error that a training has ended."""
     error_console().print(escape(line), soft_wrap=True)
+
+
+def counted(seeds: int) -> str:
+    """A number of seeds, in words."""
+    return f"{seeds} seeds" if seeds > 1 else "1 seed"
 
 
 def failed(failures: Mapping[tuple[str, int], str]) -> list[dict[str, str | int]]:
@@ -109,7 +114,7 @@ def require_success(failures: Mapping[tuple[str, int], str]) -> None:
     if failures:
         lines = [f"{name}, seed {seed}: {error}" for (name, seed), error in failures.items()]
         raise TrainingError(
-            "\n".join([f"{len(lines)} trainings failed; mend this, and call it again to go on:", *lines])
+            "\n".join([f"trainings that failed: {len(lines)}; mend this, and call it again to go on:", *lines])
         )
 
 

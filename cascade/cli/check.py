@@ -40,13 +40,16 @@ def check(
 
     from cascade.config import read_config, trainer_from_config
     from cascade.training.corpus import annotated, initialize
+    from cascade.training.freezing import frozen_tasks
 
     trainer = trainer_from_config(read_config(config, overrides))
     warn_of_reuse(trainer.corpora)
     model = trainer.model
-    if not model.initialized:
+    fresh = not model.initialized
+    if fresh:
         initialize(model, trainer.corpora)
-    corpora = annotated(model, trainer.corpora)
+    frozen = frozen_tasks(model, trainer.frozen)
+    corpora = annotated(model, trainer.corpora, frozen=frozen, required=None if fresh else ())
     print_table(f"encoder: {model.graph.encoder!r}\n{_size(model):,} parameters", _nodes(model))
     result_console().print(_corpora(trainer, corpora))
     if dry_run:

@@ -8,7 +8,19 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cascade.cli.ablate import Config, Jobs, Output, Seeds, Test, failed, numbers, require_success, spread, tell
+from cascade.cli.ablate import (
+    Config,
+    Jobs,
+    Output,
+    Seeds,
+    Test,
+    counted,
+    failed,
+    numbers,
+    require_success,
+    spread,
+    tell,
+)
 from cascade.cli.console import print_table, result_console
 from cascade.cli.output import write_json
 from cascade.cli.overrides import parse_changes, parse_overrides
@@ -65,7 +77,7 @@ def transfer(
 def _print(config: str, found: TransferReport) -> None:
     for split in dict.fromkeys(own.single.split for own in found.tasks):
         own = [each for each in found.tasks if each.single.split == split]
-        print_table(f"{config} on {split}, {len(found.seeds)} seeds", _table(own))
+        print_table(f"{config} on {split}, {counted(len(found.seeds))}", _table(own))
     if found.cascade is not None and found.separate is not None:
         result_console().print(_costs(found.cascade, found.separate))
     for name in found.without:

@@ -159,14 +159,14 @@ def varied(variants: Mapping[str, Overrides], values: Mapping[str, Sequence[Any]
     if variants:
         axes.append({AS_IT_IS: {}, **{name: dict(own) for name, own in variants.items()}})
     for key, choices in values.items():
-        axes.append({f"{key.rpartition('.')[2]}={_shown(choice)}": {key: choice} for choice in choices})
+        named = [(f"{key.rpartition('.')[2]}={_shown(choice)}", {key: choice}) for choice in choices]
+        if len(dict(named)) < len(named):
+            raise ConfigError(f"{key}: two values look alike; give them names, with --variant 'NAME: KEY=VALUE'")
+        axes.append(dict(named))
     found = {}
     for cell in product(*(axis.items() for axis in axes)):
         names = [name for name, _ in cell if name != AS_IT_IS or len(cell) == 1]
-        name = ", ".join(names)
-        if name in found:
-            raise ConfigError(f"two variants are called {name!r}: give them with --variant 'NAME: KEY=VALUE'")
-        found[name] = {key: value for _, own in cell for key, value in own.items()}
+        found[", ".join(names)] = {key: value for _, own in cell for key, value in own.items()}
     return found
 
 

@@ -20,7 +20,7 @@ from confection import Config
 from spacy.tokens import Doc
 
 from cascade import storage
-from cascade.config import corpora_from_config, read_config, trainer_from_config
+from cascade.config import dev_from_config, read_config, trainer_from_config
 from cascade.errors import CascadeError, ConfigError
 from cascade.evaluation import gold_tasks, predict_examples
 from cascade.model import CascadeModel
@@ -136,8 +136,7 @@ class Cell:
             _write(self.folder / TRAINED, json.dumps(asdict(self._train(run))))
         shutil.rmtree(run.checkpoints.folder, ignore_errors=True)
         if (self.folder / TEST).exists() and not (self.folder / TESTED).exists():
-            corpora = corpora_from_config(read_config(self.folder / TEST))
-            docs = [doc for corpus in corpora for doc in corpus.dev]
+            docs = dev_from_config(read_config(self.folder / TEST))
             _write(self.folder / TESTED, json.dumps(asdict(measure(storage.load(run.best), docs))))
 
     def _train(self, run: RunFolder) -> Trained:
@@ -205,7 +204,7 @@ def _flat(section: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def _end_with_parent() -> None:
     """A process whose parent is gone would train beside the one that is called next."""
-    sys.stdin.buffer.read()
+    os.read(0, 1)
     os._exit(1)
 
 

@@ -16,7 +16,7 @@ import psutil
 import torch
 from confection import Config
 
-from cascade.config import corpora_from_config, trainer_from_config
+from cascade.config import corpora_from_config, dev_from_config, trainer_from_config
 from cascade.diagnostics.cells import LOG, Cell, Measured, Trained
 from cascade.diagnostics.overriding import Overrides
 from cascade.errors import CascadeError, ConfigError
@@ -77,7 +77,7 @@ class Plan:
                 problems.append(f"{name}: {error}")
         if self.test is not None:
             try:
-                corpora_from_config(self.test)
+                dev_from_config(self.test)
             except CascadeError as error:
                 problems.append(f"test: {error}")
         if problems:
@@ -181,16 +181,15 @@ def run_all(
                 folder = waiting.pop(0)
                 running[folder] = start(folder)
             time.sleep(PAUSE)
-            for folder, process in list(running.items()):
-                if process.poll() is not None:
-                    del running[folder]
+            for folder in [folder for folder, process in running.items() if process.poll() is not None]:
+                with running.pop(folder) as process:
                     if process.returncode:
                         failures[folder] = _last_words(folder, process.returncode)
-                    ended(folder, failures.get(folder))
+                ended(folder, failures.get(folder))
     finally:
         for process in running.values():
-            process.terminate()
-            process.wait()
+            with process:
+                process.terminate()
     return failures
 
 

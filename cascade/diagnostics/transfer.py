@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 
 from cascade import docs as documents
 from cascade import storage
-from cascade.config import corpora_from_config, model_from_config, read_config
+from cascade.config import dev_from_config, model_from_config, read_config
 from cascade.data.batches import by_length
 from cascade.diagnostics.ablate import Row, table
 from cascade.diagnostics.cells import Measured, Trained
@@ -190,7 +190,7 @@ def _costs(
 ) -> list[Cost]:
     """Costs of the cascade, and of the baselines together."""
     models = {name: storage.load(RunFolder(folder / str(seeds[0])).best) for name, folder in folders.items()}
-    docs = [doc for corpus in corpora_from_config(config) for doc in corpus.dev]
+    docs = dev_from_config(config)
     groups = [{CASCADE: list(models[CASCADE].usual)}, {name: [task] for name, task in singles.items()}]
     speeds = _speeds([[(models[name], tasks) for name, tasks in own.items()] for own in groups], docs[:DOCS])
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cascade.graph import Labels, Scheduled, Source
+
+
+def most_probable(distribution: Tensor) -> Tensor:
+    """1 for the most probable label of every row, else 0. Shapes: [rows, labels]."""
+    return functional.one_hot(distribution.argmax(-1), distribution.shape[-1]).to(distribution.dtype)
 
 
 @dataclass(frozen=True)
@@ -19,11 +25,13 @@ class Distributions:
         soft: Its predicted distribution. Shape: [rows, labels].
         gold: The distribution that gold stands for; None without any. Shape: [rows, labels].
         known: Rows that have gold. Shape: [rows], bool.
+        decide: Makes of the predicted distribution what counts as predicted. Shapes: [rows, labels].
     """
 
     soft: Tensor
     gold: Tensor | None = None
     known: Tensor | None = None
+    decide: Callable[[Tensor], Tensor] = most_probable
 
     def choose(self, source: Source) -> Tensor:
         """The distribution of a source; rows without gold fall back to the predicted one. Shape: [rows, labels]."""
@@ -33,7 +41,7 @@ class Distributions:
             if self.gold is None or self.known is None:
                 return self.soft
             return torch.where(self.known[:, None], self.gold.to(self.soft.dtype), self.soft)
-        hard = functional.one_hot(self.soft.argmax(-1), self.soft.shape[-1]).to(self.soft.dtype)
+        hard = self.decide(self.soft)
         return hard if source == "hard" else hard + (self.soft - self.soft.detach())
 
 

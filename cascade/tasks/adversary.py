@@ -16,6 +16,7 @@ from cascade.errors import GraphError, LabelError
 from cascade.graph import Edge, Hidden, TaskGraph, Unit
 from cascade.nn.decoders.base import Decoder
 from cascade.nn.decoders.discriminator import Discriminator
+from cascade.nn.recalibration import Method
 from cascade.tasks.base import Classification, Pooling, Predictions, require_choices, require_ranges
 
 
@@ -48,6 +49,7 @@ class Adversary(Classification):
 
     unit: ClassVar[Unit] = "text"
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden,)
+    calibrations: ClassVar[tuple[Method, ...]] = ()
     counts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from cascade.data.answers import exact_match, token_f1
 from cascade.data.batches import Targets
 from cascade.graph import Candidates, Edge, Hidden, Labels, Unit, View
 from cascade.nn.decoders.base import Output
+from cascade.nn.recalibration import Method
 from cascade.nn.rows import MISSING
 from cascade.tasks.base import Predictions, Task
 
@@ -39,6 +40,7 @@ class AskedTask(Task):
     classes: ClassVar[tuple[str, ...]]
     """Its labels, which no data change."""
     extensible: ClassVar[bool] = False
+    calibrations: ClassVar[tuple[Method, ...]] = ()
 
     @property
     def view(self) -> View:

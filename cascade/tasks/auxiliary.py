@@ -16,6 +16,7 @@ from torch import Tensor
 from cascade import docs as documents
 from cascade.data.batches import Targets
 from cascade.nn.decoders.base import Output
+from cascade.nn.recalibration import Method
 from cascade.tasks.base import Predictions, Task, require_ranges
 
 
@@ -35,6 +36,7 @@ class Auxiliary(Task):
     words: int = 7500
 
     auxiliary: ClassVar[bool] = True
+    calibrations: ClassVar[tuple[Method, ...]] = ()
     extensible: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
 
@@ -18,7 +18,9 @@ from cascade.data.batches import Targets
 from cascade.errors import GraphError, LabelError
 from cascade.graph import Candidates, Edge, Hidden, Labels, Layer, Segments, TaskGraph, Unit, View, out_of_range
 from cascade.nn.decoders.base import Classifier, Decoder, Output
+from cascade.nn.edges import most_probable
 from cascade.nn.layout import Layout
+from cascade.nn.recalibration import Method, Recalibration
 from cascade.nn.rows import MISSING
 
 Predictions = Mapping[str, np.ndarray]
@@ -26,6 +28,8 @@ Predictions = Mapping[str, np.ndarray]
 
 Pooling = Literal["max", "mean", "first", "attention"]
 """How the states of tokens become the state of a text."""
+
+_LEAST = 1e-30  # probabilities below are the same to a calibration
 
 
 @dataclass(kw_only=True)
@@ -55,6 +59,8 @@ class Task(ABC):
     """Whether it is only there to be trained: it is not predicted unless asked for by name, and never scored."""
     main_score: ClassVar[str | None] = None
     """Key of the score that stands for the task when the best model is chosen; None: the first that `score` gives."""
+    calibrations: ClassVar[tuple[Method, ...]] = ("temperature", "isotonic")
+    """How its probabilities can be calibrated without a change of what it predicts."""
     counts: ClassVar[bool] = True
     """Whether that score is one of those whose mean chooses the best model."""
 
@@ -141,6 +147,20 @@ class Task(ABC):
     def distributions(self, output: Output) -> dict[str, Tensor]:
         """All that a model can teach another: `label` is that over the labels. Shape of each: [rows, classes]."""
         return {"label": self.distribution(output)}
+
+    def calibrated(self, output: Output, by: Recalibration) -> Output:
+        """The same with calibrated scores; of the `calibrations` of the task."""
+        return replace(output, scores={**output.scores, "logits": by.exclusive(output.scores["logits"])})
+
+    def surprisal(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """-log p of what is right, in rows with gold that are still alive: what a temperature minimizes. Shape: [n]."""
+        gold, known = self.gold(targets)
+        kept = known & output.rows.alive
+        return -(gold[kept] * self.distribution(output)[kept].clamp(min=_LEAST).log()).sum(-1)
+
+    def decide(self, distribution: Tensor) -> Tensor:
+        """What counts as predicted, for `hard` edges: 1 and 0 by label. Shapes: [rows, labels]."""
+        return most_probable(distribution)
 
     def gold(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The distribution that gold stands for, and the rows where there is gold.

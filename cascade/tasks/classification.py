@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from cascade.data.batches import Targets
 from cascade.errors import LabelError
 from cascade.graph import Unit
 from cascade.nn.decoders.base import Decoder, Output
+from cascade.nn.recalibration import Recalibration
 from cascade.nn.rows import MISSING
 from cascade.tasks import cats
 from cascade.tasks.base import Classification, Pooling, Predictions, require_choices
@@ -37,7 +38,8 @@ class TextClassification(Classification):
             `doc.cats` does not name have no gold.
         classes: The keys of `doc.cats` that are labels of this task; all keys when empty.
         pool: How the states of tokens become the state of a text.
-        threshold: Probability from which a label counts as predicted in scores; of exclusive ones the highest does.
+        threshold: Probability from which a label counts as predicted, one for all labels or one for each in their
+            order; of exclusive ones the highest does.
 
     Raises:
         GraphError: `pool` is none of its words, or a number is out of range.
@@ -46,7 +48,7 @@ class TextClassification(Classification):
     exclusive: bool = True
     classes: tuple[str, ...] = ()
     pool: Pooling = "max"
-    threshold: float = 0.5
+    threshold: float | tuple[float, ...] = 0.5
 
     unit: ClassVar[Unit] = "text"
     main_score: ClassVar[str | None] = "cats_score"
@@ -76,10 +78,15 @@ class TextClassification(Classification):
         """See `Classification`.
 
         Raises:
-            LabelError: There is one label only, and it excludes all others.
+            LabelError: There is one label only, and it excludes all others; or there is not one threshold for each.
         """
         if self.exclusive and len(labels) < 2:
             raise LabelError(f"task {self.name!r} chooses between labels, got {labels}: or set exclusive=False")
+        if isinstance(self.threshold, Sequence) and len(self.threshold) != len(labels):
+            raise LabelError(
+                f"task {self.name!r} has {len(labels)} labels, got {len(self.threshold)} thresholds: give one for all, "
+                f"or one for each of {', '.join(labels)}"
+            )
         return super().build(width, labels)
 
     def blank(self, rows: int) -> Targets:
@@ -110,6 +117,32 @@ class TextClassification(Classification):
         """Probabilities; of labels that do not exclude each other, they do not sum to 1. Shape: [rows, labels]."""
         return super().distribution(output) if self.exclusive else output.scores["logits"].sigmoid()
 
+    def calibrated(self, output: Output, by: Recalibration) -> Output:
+        """See `Task`."""
+        if self.exclusive:
+            return super().calibrated(output, by)
+        return replace(output, scores={**output.scores, "logits": by.separate(output.scores["logits"])})
+
+    def surprisal(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """See `Task`; every known label that does not exclude others is a question of its own."""
+        if self.exclusive:
+            return super().surprisal(output, targets)
+        known = (targets["label"] != MISSING) & output.rows.alive[:, None]
+        logits, gold = output.scores["logits"][known], targets["label"][known].float()
+        return functional.binary_cross_entropy_with_logits(logits, gold, reduction="none")
+
+    def decide(self, distribution: Tensor) -> Tensor:
+        """The label that is chosen, or those that reach their thresholds; see `Task`."""
+        if self.exclusive:
+            return super().decide(distribution)
+        return (distribution >= distribution.new_tensor(self.threshold)).to(distribution.dtype)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Threshold of every label."""
+        values = self.threshold if isinstance(self.threshold, Sequence) else [self.threshold] * len(self.vocabulary)
+        return dict(zip(self.vocabulary, values, strict=True))
+
     def gold(self, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """See `Task`; a row without gold for one of its labels counts as unknown."""
         if self.exclusive:
@@ -121,12 +154,19 @@ class TextClassification(Classification):
         return cats.decode(self.distribution(output))
 
     def annotate(self, doc: Doc, predictions: Predictions, *, overwrite: bool = True) -> dict[str, Any]:
-        """Set the categories, to 0 where there is no word to judge by; nothing on a sentence pair."""
+        """Set the categories, to 0 where there is no word to judge by; nothing on a sentence pair.
+
+        Of labels that do not exclude each other, those that count as predicted are handed back too, as `labels`.
+        """
         if documents.is_pair(doc):
             return {}
         if not len(documents.tokens(doc)):
             predictions = {"probability": np.zeros_like(predictions["probability"])}
-        return cats.annotate(doc, self.vocabulary, predictions, overwrite=overwrite)
+        results = cats.annotate(doc, self.vocabulary, predictions, overwrite=overwrite)
+        if self.exclusive:
+            return results
+        chances = zip(self.thresholds.items(), results["probabilities"].tolist(), strict=True)
+        return {**results, "labels": [label for (label, threshold), chance in chances if chance >= threshold]}
 
     def score(self, examples: Sequence[Example]) -> dict[str, Any]:
         """`cats_score`, `cats_micro_f` and so on as spaCy's Scorer defines them; None where nothing is annotated.
@@ -135,9 +175,21 @@ class TextClassification(Classification):
         """
         scored = [e for e in examples if self._has_cats(e.reference) and self._has_cats(e.predicted)]
         scores: dict[str, Any] = Scorer.score_cats(
-            scored, "cats", labels=self.vocabulary, multi_label=not self.exclusive, threshold=self.threshold
+            scored, "cats", labels=self.vocabulary, multi_label=not self.exclusive, threshold=0.5, getter=self._centred
         )
         return scores if scored else dict.fromkeys(scores)
+
+    def _centred(self, doc: Doc, _: str) -> dict[str, float]:
+        """The categories; those that do not exclude each other in their order, with every threshold at a half."""
+        if self.exclusive:
+            return dict(doc.cats)
+        return {
+            label: doc.cats[label] / (2 * threshold)
+            if doc.cats[label] < threshold
+            else 0.5 + (doc.cats[label] - threshold) / (2 * max(1 - threshold, 1e-9))
+            for label, threshold in self.thresholds.items()
+            if label in doc.cats
+        }
 
     def _has_cats(self, doc: Doc) -> bool:
         return not documents.is_pair(doc) and not doc.cats.keys().isdisjoint(self.vocabulary)

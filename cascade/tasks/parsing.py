@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from cascade import docs as documents
 from cascade.data.batches import Targets
 from cascade.nn.decoders.arcs import ArcDecoder, Biaffine, HeadSelection
 from cascade.nn.decoders.base import Decoder, Output
+from cascade.nn.recalibration import Method, Recalibration
 from cascade.nn.rows import MISSING, Rows
 from cascade.nn.structs import trees
 from cascade.tasks.base import Predictions, Task, require_choices, require_ranges
@@ -52,6 +53,7 @@ class Parsing(Task):
     hidden: int = 500
     relations: int = 100
     dropout: float = 0.33
+    calibrations: ClassVar[tuple[Method, ...]] = ("temperature",)
     main_score: ClassVar[str | None] = "dep_las"
 
     def __post_init__(self) -> None:
@@ -91,15 +93,36 @@ class Parsing(Task):
 
         A head outside the row's segment gives no loss.
         """
+        total = output.scores["arcs"].new_zeros(())
+        for logits, gold in self._questions(output, targets):
+            losses = functional.cross_entropy(logits, gold, ignore_index=MISSING, reduction="sum")
+            total = total + losses / (gold != MISSING).sum().clamp(min=1)
+        return total
+
+    def surprisal(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """-log p(head) of every row and -log p(relation | gold head); see `Task`."""
+        asked = self._questions(output, targets)
+        return torch.cat(
+            [
+                functional.cross_entropy(logits, gold, ignore_index=MISSING, reduction="none")[gold != MISSING]
+                for logits, gold in asked
+            ]
+        )
+
+    def _questions(self, output: Output, targets: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Logits and gold of heads, and of relations given the gold heads. Shapes: [rows, classes], [rows]."""
         rows, decoder = output.rows, cast(ArcDecoder, output.decoder)
         heads, known = inside(targets["head"], rows)
-        chosen = torch.where(known & rows.alive, heads, MISSING)
-        arcs = functional.cross_entropy(output.scores["arcs"], chosen, ignore_index=MISSING, reduction="sum")
-        label = torch.where(known & rows.alive, targets["label"], MISSING)
-        logits = decoder.relations(dict(output.scores), rows, heads)
-        relations = functional.cross_entropy(logits, label, ignore_index=MISSING, reduction="sum")
-        arc_count, label_count = (chosen != MISSING).sum().clamp(min=1), (label != MISSING).sum().clamp(min=1)
-        return arcs / arc_count + relations / label_count
+        counted = known & rows.alive
+        relations = decoder.relations(dict(output.scores), rows, heads)
+        return [
+            (output.scores["arcs"], torch.where(counted, heads, MISSING)),
+            (relations, torch.where(counted, targets["label"], MISSING)),
+        ]
+
+    def calibrated(self, output: Output, by: Recalibration) -> Output:
+        """The same with the scores of arcs and relations divided by the temperature."""
+        return replace(output, scores=cast(ArcDecoder, output.decoder).cooled(output.scores, by.temperature))
 
     def distribution(self, output: Output) -> Tensor:
         """Relations with the head summed out."""

@@ -16,6 +16,7 @@ from cascade import docs as documents
 from cascade.data.batches import Targets
 from cascade.errors import DataError
 from cascade.nn.decoders.base import Output
+from cascade.nn.recalibration import Method
 from cascade.nn.rows import MISSING
 from cascade.tasks import cats
 from cascade.tasks.base import Predictions
@@ -43,6 +44,7 @@ class Relatedness(PairTask):
 
     extensible: ClassVar[bool] = False
     compare: ClassVar[Literal["absolute", "signed"]] = "absolute"
+    calibrations: ClassVar[tuple[Method, ...]] = ()
     main_score: ClassVar[str | None] = "relatedness_pearson"
 
     def labels(self, docs: Iterable[Doc]) -> Sequence[str]:

@@ -17,6 +17,7 @@ from cascade import docs as documents
 from cascade.data.batches import Targets
 from cascade.graph import Edge, Hidden, Labels, Segments
 from cascade.nn.decoders.base import Output
+from cascade.nn.recalibration import Method
 from cascade.nn.rows import MISSING
 from cascade.tasks.base import Classification, Predictions, require_ranges
 
@@ -42,6 +43,7 @@ class Sentences(Classification):
 
     carries: ClassVar[tuple[type[Edge], ...]] = (Hidden, Labels, Segments)
     extensible: ClassVar[bool] = False
+    calibrations: ClassVar[tuple[Method, ...]] = ("temperature",)
     main_score: ClassVar[str | None] = "sents_f"
 
     def __post_init__(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -19,6 +19,7 @@ from cascade.data.batches import Targets
 from cascade.errors import LabelError
 from cascade.nn.decoders.base import Decoder, Output
 from cascade.nn.decoders.chain import ConstrainedTagger, CrfTagger
+from cascade.nn.recalibration import Method, Recalibration
 from cascade.nn.rows import MISSING
 from cascade.nn.structs.iobes import Iobes
 from cascade.tasks.base import Predictions, Task, require_choices, require_ranges
@@ -44,6 +45,8 @@ class SpanTagging(Task):
     decoder: Decoders = "crf"
     hidden: int = 100
     dropout: float = 0.0
+
+    calibrations: ClassVar[tuple[Method, ...]] = ("temperature",)
 
     def __post_init__(self) -> None:
         require_choices(self, decoder=Decoders)
@@ -104,6 +107,10 @@ class SpanTagging(Task):
     def distribution(self, output: Output) -> Tensor:
         """Marginals of the tags. Shape: [rows, labels]."""
         return _tagger(output).marginals(output.scores, output.rows)
+
+    def calibrated(self, output: Output, by: Recalibration) -> Output:
+        """The same with the scores of whole sequences divided by the temperature."""
+        return replace(output, scores=_tagger(output).cooled(output.scores, by.temperature, output.rows))
 
     def decode(self, output: Output) -> Predictions:
         """The best legal tags inside every segment (or text).

@@ -32,10 +32,9 @@ class Frozen:
     def __init__(self, model: CascadeModel, tasks: Iterable[str], corpora: Sequence[Corpus]) -> None:
         self.model, self.tasks = model, frozen_tasks(model, tasks)
         self._docs = [doc for corpus in corpora for doc in (*corpus.train[:PROBED], *corpus.dev[:PROBED])]
-        self._tensors = self._find_tensors()
         self._modules = [module for name in self.tasks for module in model.node(name).modules()]
         self._modules += _held(model.encoder, {name for name in _tensors(model.encoder) if self._belongs(name)})
-        self._released = [tensor for tensor in self._tensors.values() if tensor.requires_grad]
+        self._released = [tensor for tensor in self._tensors().values() if tensor.requires_grad]
         for parameter in self._released:
             parameter.requires_grad_(False)
         self._digests = self._measure()
@@ -44,7 +43,7 @@ class Frozen:
     @property
     def digest(self) -> str:
         """Of all weights as they were."""
-        return blake2b("".join(self._digests[name] for name in self._tensors).encode(), digest_size=16).hexdigest()
+        return blake2b("".join(self._digests[name] for name in self._tensors()).encode(), digest_size=16).hexdigest()
 
     def hold(self) -> None:
         """Put all of it into evaluation mode, whatever mode the model is in."""
@@ -71,8 +70,8 @@ class Frozen:
                 "something changes weights without a gradient, or passes by evaluation mode"
             )
 
-    def _find_tensors(self) -> dict[str, Tensor]:
-        """Parameters and buffers by their names in the model."""
+    def _tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers by their names in the model; buffers are others on another device."""
         own = {f"encoder.{name}": t for name, t in _tensors(self.model.encoder).items() if self._belongs(name)}
         nodes = {task: _tensors(self.model.node(task)) for task in self.tasks}
         return own | {f"nodes.{task}.{name}": t for task, node in nodes.items() for name, t in node.items()}
@@ -91,7 +90,7 @@ class Frozen:
         self.model.to("cpu").eval()
         try:
             with torch.inference_mode():
-                return {**{name: _digest([t]) for name, t in self._tensors.items()}, **self._outputs()}
+                return {**{name: _digest([t]) for name, t in self._tensors().items()}, **self._outputs()}
         finally:
             self.model.to(device).train(training)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade.answering import Aggregation
-from cascade.answering.aggregation import MEASURES, Evidence, fit_aggregation, gather, groups
+from cascade.answering.aggregation import EVEN, MEASURES, Evidence, fit_aggregation, gather, groups
 from cascade.data.answers import normalize_squad
 from cascade.errors import DataError
 
@@ -90,16 +91,43 @@ def test_a_mix_is_convex(weights: dict[str, float]) -> None:
         Aggregation(weights=weights)
 
 
+def test_what_a_group_is_worth() -> None:
+    evidence = gather(
+        ["ferry", "the north ferry", "North Ferry", "pier"],
+        np.array([0, 0, 1, 1]),
+        np.array([0.3, 0.1, 0.1, 0.3]),
+        0.2,
+        normalize=normalize_squad,
+        top=4,
+    )
+    assert evidence.overlap == pytest.approx(np.array([[1, 2 / 3, 0], [2 / 3, 1, 0], [0, 0, 1]]))
+    shares = np.array([3, 2, 3]) / 8
+    assert Aggregation().worth(evidence) == pytest.approx(shares)
+    f1 = np.array([3 + 4 / 3, 2 + 2, 3]) / 8
+    assert Aggregation(overlap=0.5).worth(evidence) == pytest.approx((shares + f1) / 2)
+
+
+@pytest.mark.parametrize("overlap", [-0.1, 1.1, float("nan")])
+def test_an_overlap_out_of_range(overlap: float) -> None:
+    with pytest.raises(DataError, match="expected an overlap from 0 to 1"):
+        Aggregation(overlap=overlap)
+
+
 def test_json() -> None:
-    aggregation = Aggregation(weights={"mass": 0.75, "union": 0.25}, top=5)
-    assert Aggregation.from_json(json.loads(json.dumps(aggregation.to_json()))) == aggregation
+    aggregation = Aggregation(weights={"mass": 0.75, "union": 0.25}, top=5, overlap=0.5)
+    plain = json.loads(json.dumps(aggregation.to_json()))
+    assert Aggregation.from_json(plain) == aggregation
+    assert plain.pop("overlap") == 0.5
+    assert Aggregation.from_json(plain) == replace(aggregation, overlap=0.0)  # as it was written before there was one
 
 
 def made(rng: np.random.Generator, informative: str) -> tuple[Evidence, np.ndarray]:
     """Random evidence of three groups, the right one of which is drawn from one measure."""
     shares = {name: rng.dirichlet(np.ones(3)) for name in MEASURES}
     grade = np.eye(3)[rng.choice(3, p=shares[informative])]
-    evidence = Evidence(group=np.arange(3), measures=shares, support=np.eye(3), passages=np.arange(3))
+    evidence = Evidence(
+        group=np.arange(3), measures=shares, support=np.eye(3), passages=np.arange(3), overlap=np.eye(3)
+    )
     return evidence, grade
 
 
@@ -127,5 +155,5 @@ def test_no_other_mix_is_more_likely() -> None:
 
 def test_questions_that_say_nothing() -> None:
     evidence, grade = made(np.random.default_rng(2), "best")
-    assert fit_aggregation([evidence], [0 * grade], top=7) == Aggregation(top=7)
+    assert fit_aggregation([evidence], [0 * grade], top=7) == Aggregation(top=7, overlap=EVEN)
     assert fit_aggregation([evidence, evidence], [0 * grade, grade]) == fit_aggregation([evidence], [grade])

@@ -67,6 +67,33 @@ def test_it_is_better_and_better_calibrated_than_the_sum_of_logits(fitted: Answe
     assert brier(after, correct) < brier(before, right)
 
 
+def phrased(question: Labelled) -> Labelled:
+    """The same with stretches of five words as texts, many of which overlap."""
+    words = ["one", "two", "three", "four", "five"]
+    stretches = [" ".join(words[first:end]) for first in range(5) for end in range(first + 1, 6)]
+    texts, answers = (
+        tuple(stretches[int(text[1:]) % len(stretches)] for text in given)
+        for given in (question.candidates.texts, question.answers)
+    )
+    return Labelled(candidates=replace(question.candidates, texts=texts), answers=answers)
+
+
+def test_the_best_answer_has_the_highest_expected_score_and_its_own_confidence() -> None:
+    dev = [phrased(question) for question in questions(4, 400)]
+    fitted = fit(dev)
+    assert fitted.aggregation.overlap == 0.5
+    others = 0
+    for question in dev:
+        decision = fitted.decide(question.candidates)
+        right = [(decision.text(group), group.probability) for group in decision.groups]
+        worth = [sum(p * (exact_match(t, [gold]) + token_f1(t, [gold])) for gold, p in right) for t, _ in right]
+        assert worth == pytest.approx(sorted(worth, reverse=True))
+        others += decision.groups[0].probability < max(p for _, p in right)
+    assert others > 10  # where the most probable answer is another one
+    confidence, correct, _ = measured(fitted, dev)
+    assert confidence.mean() == pytest.approx(correct.mean(), abs=0.002)
+
+
 def test_one_fit_serves_both_settings(fitted: Answering) -> None:
     test = questions(2, 2400)
     for passages in (1, 10):

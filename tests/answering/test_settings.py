@@ -51,6 +51,19 @@ def test_of_equal_evidence_the_better_candidate_decides() -> None:
     assert [decision.text(group) for group in decision.groups] == ["boat", "ferry", "pier"]
 
 
+def test_an_answer_that_shares_words_with_others_is_worth_more() -> None:
+    """F1 of "pier" and "north pier" is 2/3: with e^1 and e^0.9 they are worth more than "ferry" with e^1.2."""
+    made = candidates(["ferry", "pier", "the north pier"], read=[1.2, 1.0, 0.9])
+    probable, worth = Answering(), Answering(aggregation=Aggregation(overlap=0.5))
+    assert probable.decide(made).prediction == "ferry"
+    one, other = probable.decide(made), worth.decide(made)
+    assert [other.text(group) for group in other.groups] == ["pier", "the north pier", "ferry"]
+    assert {g.best: g.confidence for g in other.groups} == {g.best: g.confidence for g in one.groups}
+    assert other.no_answer_probability == one.no_answer_probability
+    assert other.refusal == pytest.approx(np.log(other.no_answer_probability / other.groups[0].confidence))
+    assert worth.without("aggregation").decide(made).prediction == "ferry"
+
+
 def test_it_abstains_when_none_is_more_probable() -> None:
     decision = Answering().decide(candidates(["a", "b"], read=[0.1, -3], null=[2, 2]))
     assert decision.abstained and decision.prediction == ""

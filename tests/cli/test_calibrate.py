@@ -55,4 +55,10 @@ def test_rules() -> None:
 
 def test_no_model_and_none_that_reads(run, place: Place, model: Path, tmp_path: Path) -> None:
     assert "nix" in run("calibrate", tmp_path / "nix", place.questions, code=1).stderr
-    assert "reads answers" in run("calibrate", model, place.questions, code=1).stderr
+    assert "with gold or more, got none" in run("calibrate", model, place.questions, "--reader", "squad", code=1).stderr
+
+
+def test_options_of_other_models(run, place: Place) -> None:
+    options = ("--no-edges", "--threshold", "label")
+    said = run("calibrate", place.model, place.questions, *options, code=1).stderr
+    assert "answers questions: leave out --threshold, --edges" in said

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 
-from cascade.cli.overrides import parse_overrides
+from cascade.cli.overrides import parse_changes, parse_overrides, parse_variant, parse_vary
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,35 @@ def test_what_is_no_override_is_named(arguments: list[str]) -> None:
     with pytest.raises(typer.BadParameter, match="stray|--epochs|-a.b") as caught:
         parse_overrides(arguments)
     assert "--section.key value" in str(caught.value)
+
+
+def test_changes_are_json_or_text_up_to_a_comma() -> None:
+    text = 'a.b=1, c.*.d = null,e.f={"x": [1, 2], "y": "p, q"}, g.h=ewt/train, i.j="k, l",m.n=1.5x'
+    assert parse_changes(text) == {
+        "a.b": 1,
+        "c.*.d": None,
+        "e.f": {"x": [1, 2], "y": "p, q"},
+        "g.h": "ewt/train",
+        "i.j": "k, l",
+        "m.n": "1.5x",
+    }
+    assert parse_variant("no labels : a.b=null") == ("no labels", {"a.b": None})
+    assert parse_vary('a.b=0.1,text,{"@x": "y"},true') == ("a.b", [0.1, "text", {"@x": "y"}, True])
+
+
+@pytest.mark.parametrize("text", ["a.b", "a=1", "a.b=1, c d.e=2", "=1"])
+def test_what_is_no_change(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected section.key=value"):
+        parse_changes(text)
+
+
+@pytest.mark.parametrize("text", ["a.b=1", ": a.b=1", "name:", "a.b=x:y"])
+def test_what_is_no_variant(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected 'NAME: "):
+        parse_variant(text)
+
+
+@pytest.mark.parametrize("text", ["a.b", "a.b=", "a=1,2"])
+def test_what_does_not_vary(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected section.key=value,value"):
+        parse_vary(text)

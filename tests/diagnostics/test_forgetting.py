@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
@@ -57,8 +56,10 @@ def test_before_after_and_doc_by_doc(model: CascadeModel, docs: list[Doc]) -> No
 
 def test_new_tasks_and_corpora_without_gold_are_passed_over(model: CascadeModel, docs: list[Doc], vocab: Vocab) -> None:
     graph = model.graph.closure(["tags"]).add(Sentences("sents", hidden=4))
-    starts: Callable[[Doc], list[bool]] = lambda doc: [token.i == 0 for token in doc]
-    both = [Doc(vocab, words=[t.text for t in d], tags=[t.tag_ for t in d], sent_starts=starts(d)) for d in docs]
+    both = [Doc(vocab, words=[t.text for t in d], tags=[t.tag_ for t in d]) for d in docs]
+    for doc in both:
+        for token in doc:
+            token.is_sent_start = token.i == 0
     larger = CascadeModel(graph).initialize(both)
     bare = [Doc(vocab, words=["dogs"])]
     found = forgetting(model, larger, [Corpus(train=[], dev=both), Corpus(train=[], dev=bare, name="bare")])

@@ -5,7 +5,7 @@ import spacy
 from spacy.tokens import Doc
 
 from cascade import docs as documents
-from cascade.evaluation import bare_copy, evaluate, score_tasks
+from cascade.evaluation import bare_copy, evaluate, predict_examples, score_tasks
 from cascade.graph import Labels, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Embedding
@@ -57,6 +57,17 @@ def test_a_task_is_scored_on_the_docs_with_gold_for_it(model: CascadeModel) -> N
     }  # fmt: skip
     assert list(score_tasks(model, [split])) == ["sents"]
     assert score_tasks(model, []) == {}
+
+
+def test_predictions_beside_gold_in_the_order_of_the_docs(model: CascadeModel) -> None:
+    always(model, "tags", "N")
+    docs = tagged("dog/N barks/V dog/N", "dog/N") + [Doc(VOCAB, words=["dog"], sent_starts=[True])]
+    found = predict_examples(model, docs)
+    assert list(found) == ["tags", "sents"]
+    assert [example.reference for example in found["tags"]] == docs[:2]
+    assert [[token.tag_ for token in example.predicted] for example in found["tags"]] == [["N"] * 3, ["N"]]
+    assert [example.reference for example in found["sents"]] == docs[2:]
+    assert list(predict_examples(model, docs, ["tags"])) == ["tags"]
 
 
 def test_the_docs_are_left_as_they_are_and_gold_is_not_seen(model: CascadeModel) -> None:

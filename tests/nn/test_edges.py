@@ -103,3 +103,11 @@ def test_a_mixture_by_hand() -> None:
     mixture.weights.data = torch.tensor([1.0, 3.0]).log()
     mixture.scale.data.fill_(10.0)
     torch.testing.assert_close(mixture(layers), torch.tensor([[25.0, 50.0]]))
+
+
+def test_what_counts_as_predicted_may_be_several_labels_or_none() -> None:
+    several = Distributions(P, decide=lambda p: (p >= 0.25).float())
+    assert torch.equal(several.choose("hard"), (P >= 0.25).float())
+    soft = P.clone().requires_grad_()
+    through = Distributions(soft, decide=lambda p: (p >= 0.25).float()).choose("straight_through")
+    assert torch.equal(through, (P >= 0.25).float()) and through.requires_grad

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -146,3 +146,41 @@ def test_a_small_model_learns_its_docs(
     copies = predict(model, topics)
     scores = model.task("cat").score([Example(c, d) for c, d in zip(copies, topics, strict=True)])
     assert (scores["cats_micro_f"], scores["cats_score"]) == (1.0, 1.0)
+
+
+def test_thresholds_of_labels(nlp: Language) -> None:
+    """Scores as scikit-learn counts what reaches its label's threshold; areas under curves know no threshold."""
+    task = TextClassification("cat", exclusive=False, threshold=(0.2, 0.5, 0.9))
+    task.vocabulary = ("A", "B", "C")
+    rng = np.random.default_rng(0)
+    chances, gold = rng.random((30, 3)), rng.random((30, 3)) < 0.4
+    examples = [
+        Example(
+            labelled(nlp.make_doc("x"), **dict(zip("ABC", own.tolist(), strict=True))),
+            labelled(nlp.make_doc("x"), **dict(zip("ABC", right.astype(float).tolist(), strict=True))),
+        )
+        for own, right in zip(chances, gold, strict=True)
+    ]
+    scores, found = task.score(examples), chances >= [0.2, 0.5, 0.9]
+    assert scores["cats_macro_f"] == pytest.approx(f1_score(gold, found, average="macro"))
+    assert scores["cats_micro_f"] == pytest.approx(f1_score(gold, found, average="micro"))
+    assert scores["cats_score"] == scores["cats_macro_auc"] == pytest.approx(roc_auc_score(gold, chances))
+    doc = nlp.make_doc("x")
+    results = task.annotate(doc, {"probability": np.array([[0.2, 0.4, 0.95]], dtype=np.float64)})
+    assert results["labels"] == ["A", "C"] and doc.cats == {"A": 0.2, "B": 0.4, "C": 0.95}
+    assert task.decide(torch.tensor([[0.3, 0.4, 0.8], [0.1, 0.5, 0.91]])).tolist() == [[1, 0, 0], [0, 1, 1]]
+
+
+def test_there_is_a_threshold_for_each_label() -> None:
+    task = TextClassification("cat", exclusive=False, threshold=(0.2, 0.5))
+    with pytest.raises(LabelError, match="has 3 labels, got 2 thresholds: give one for all, or one for each of A, B"):
+        task.build(4, ["A", "B", "C"])
+
+
+def test_surprisal_is_the_loss_of_single_labels(topics: list[Doc], built: Callable[..., Any]) -> None:
+    model = built(TextClassification("cat", exclusive=False), docs=topics)
+    batch = model.batch(topics, targets=["cat"])
+    output, task, targets = model(batch, ["cat"])["cat"], model.task("cat"), batch.targets["cat"]
+    assert task.surprisal(output, targets).shape == (11,)
+    complete = {"label": targets["label"].clamp(min=0)}
+    torch.testing.assert_close(task.surprisal(output, complete).mean(), task.loss(output, complete))

@@ -7,6 +7,7 @@ dependent's group. States of heads stand in one table, the roots of all groups f
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,13 @@ class ArcDecoder(Decoder):
     @abstractmethod
     def expected_relations(self, scores: dict[str, Tensor], rows: Rows) -> Tensor:
         """The relation distribution with the head summed out, sum_h p(h) p(relation | h). Shape: [n, classes]."""
+
+    @staticmethod
+    def cooled(scores: Mapping[str, Tensor], temperature: float) -> dict[str, Tensor]:
+        """The scores of arcs and, when they are made, of relations divided by a temperature; the best stay the best."""
+        arcs = scores["arcs"]
+        divided = torch.where(arcs <= LOWEST, arcs, arcs / temperature)
+        return {**scores, "arcs": divided, "temperature": arcs.new_tensor(temperature)}
 
 
 def possible(rows: Rows) -> Tensor:
@@ -147,12 +155,13 @@ class Biaffine(ArcDecoder):
             ((own @ table).view(-1, classes, outer) @ other[:, :, None]).squeeze(-1)
             for own, other in zip(torch.split(dependent, BLOCK), torch.split(head, BLOCK), strict=True)
         ]
-        return torch.cat(blocks).float()
+        return _divided(torch.cat(blocks).float(), scores)
 
     def expected_relations(self, scores: dict[str, Tensor], rows: Rows) -> Tensor:
         """Sum the head out; see `ArcDecoder`."""
         dependent, head = _biased(rows.pad(scores["dependents"])), _biased(spread_heads(scores["heads"], rows))
-        logits = torch.einsum("gdi,cij,ghj->gdhc", dependent, self.relation.to(dependent.dtype), head).float()
+        products = torch.einsum("gdi,cij,ghj->gdhc", dependent, self.relation.to(dependent.dtype), head)
+        logits = _divided(products.float(), scores)
         return rows.flatten(torch.einsum("gdh,gdhc->gdc", rows.pad(scores["arcs"].softmax(-1)), logits.softmax(-1)))
 
     def _drop(self, states: Tensor, groups: Tensor, count: int) -> Tensor:
@@ -197,19 +206,26 @@ class HeadSelection(ArcDecoder):
 
     def relations(self, scores: dict[str, Tensor], rows: Rows, heads: Tensor) -> Tensor:
         """Score the relations of arcs; see `ArcDecoder`."""
-        return self._classify(torch.cat([scores["hidden"], pick(heads, scores["states"], rows)], dim=-1))
+        states = torch.cat([scores["hidden"], pick(heads, scores["states"], rows)], dim=-1)
+        return _divided(self._classify(states), scores)
 
     def expected_relations(self, scores: dict[str, Tensor], rows: Rows) -> Tensor:
         """Sum the head out; see `ArcDecoder`."""
         states, n = spread_heads(scores["states"], rows), rows.longest
         own = states[:, 1:, None].expand(-1, -1, n + 1, -1)
-        logits = self._classify(torch.cat([own, states[:, None].expand(-1, n, -1, -1)], dim=-1))
+        both = torch.cat([own, states[:, None].expand(-1, n, -1, -1)], dim=-1)
+        logits = _divided(self._classify(both), scores)
         return rows.flatten(torch.einsum("gdh,gdhc->gdc", rows.pad(scores["arcs"].softmax(-1)), logits.softmax(-1)))
 
     def _classify(self, states: Tensor) -> Tensor:
         hidden = self.hidden(self.dropout(states)).relu()
         classified: Tensor = self.output(self.dropout(hidden)).float()
         return classified
+
+
+def _divided(logits: Tensor, scores: Mapping[str, Tensor]) -> Tensor:
+    """By the temperature to which the scores are cooled, if to any."""
+    return logits / scores["temperature"] if "temperature" in scores else logits
 
 
 def _biased(states: Tensor) -> Tensor:

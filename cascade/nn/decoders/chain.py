@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from cascade.nn.decoders.base import Classifier
 from cascade.nn.rows import MISSING, Rows
-from cascade.nn.structs.chain import LinearChain, Posterior
+from cascade.nn.structs import chain
+from cascade.nn.structs.chain import LinearChain, Posterior, Potentials
 from cascade.nn.structs.iobes import Allowed
 
 Scores = Mapping[str, Tensor]
@@ -43,6 +44,10 @@ class ConstrainedTagger(Classifier):
         """
         total = functional.cross_entropy(scores["logits"], tags, ignore_index=MISSING, reduction="sum")
         return total / (tags != MISSING).sum().clamp(min=1)
+
+    def cooled(self, scores: Scores, temperature: float, rows: Rows) -> dict[str, Tensor]:
+        """The scores of all sequences divided by a temperature, so that the best one stays the best."""
+        return {**scores, "logits": scores["logits"] / temperature}
 
     def marginals(self, scores: Scores, rows: Rows) -> Tensor:
         """Probability of every tag at every row. Shape: [n, tags]."""
@@ -83,11 +88,21 @@ class CrfTagger(ConstrainedTagger):
         """Marginals, with gradient, and continuations. Shape of both: [n, tags]."""
         if "continuations" in scores:
             return Posterior(scores["marginals"], scores["continuations"])
-        return self.chain.posterior(scores["logits"], rows)
+        return chain.posterior(scores["logits"], rows, self._potentials(scores))
+
+    def cooled(self, scores: Scores, temperature: float, rows: Rows) -> dict[str, Tensor]:
+        """The scores of all sequences, emissions and transitions alike, divided by a temperature."""
+        kept = {key: score for key, score in scores.items() if key not in Posterior._fields}
+        cooled = {**super().cooled(kept, temperature, rows), "temperature": self.chain.start.new_tensor(temperature)}
+        return cooled | self.posterior(cooled, rows)._asdict()
+
+    def best(self, scores: Scores, rows: Rows) -> Tensor:
+        """The best legal sequence of every group (Viterbi). Shape: [n], int64."""
+        return chain.viterbi(scores["logits"], rows, self._potentials(scores))
 
     def loss(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
         """Negative log likelihood per row with gold; see `cascade.nn.structs.chain.nll`."""
-        return self.chain.nll(scores["logits"], self._inside(tags, rows), rows)
+        return chain.nll(scores["logits"], self._inside(tags, rows), rows, self._potentials(scores))
 
     def marginals(self, scores: Scores, rows: Rows) -> Tensor:
         """Probability of every tag at every row, with gradient. Shape: [n, tags]."""
@@ -95,7 +110,12 @@ class CrfTagger(ConstrainedTagger):
 
     def conditionals(self, scores: Scores, tags: Tensor, rows: Rows) -> Tensor:
         """Probability of every tag given the tag before it. Shape: [n]."""
-        return self.chain.conditionals(scores["logits"], tags, rows, self.posterior(scores, rows).continuations)
+        continuations = self.posterior(scores, rows).continuations
+        return chain.conditionals(scores["logits"], tags, rows, self._potentials(scores), continuations)
+
+    def _potentials(self, scores: Scores) -> Potentials:
+        potentials = self.chain.potentials
+        return potentials.cooled(scores["temperature"]) if "temperature" in scores else potentials
 
     def _inside(self, tags: Tensor, rows: Rows) -> Tensor:
         """Gold without the tags at the edges of a group that cannot stand there: of a span that the group cuts in two.

@@ -39,6 +39,10 @@ class Potentials(NamedTuple):
     start: Tensor
     end: Tensor
 
+    def cooled(self, temperature: Tensor) -> Potentials:
+        """Divided by a temperature; what is not allowed stays so."""
+        return Potentials(*(torch.where(own <= FORBIDDEN, own, own / temperature) for own in self))
+
 
 def log_partition(emissions: Tensor, rows: Rows, potentials: Potentials) -> Tensor:
     """Log of the summed exponentiated scores of all tag sequences, ``[groups]`` (forward algorithm)."""

@@ -16,7 +16,7 @@ from cascade.training.schedules import Step
 
 @dataclass(kw_only=True)
 class Anchor(Regularizer):
-    """Adds alpha / 2 * ||w - w0||^2, w0 being the weights when training began (L2-SP, Li et al. 2018, equation 2).
+    """Adds alpha / 2 * ||w - w0||^2, w0 being the weights when training began (L2-SP, Li et al. 2018, section 3).
 
     For models that have been trained before. What is new, such as the node of a task that has been added, has no reason
     to stay where it was drawn: give it a strength of 0.

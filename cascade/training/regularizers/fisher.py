@@ -16,7 +16,7 @@ from cascade.model import CascadeModel
 
 
 def measure_fisher(model: CascadeModel, docs: Sequence[Doc], tasks: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """The diagonal of the empirical Fisher information, for `Elastic` (Kirkpatrick et al. 2017, section 2.1).
+    """The diagonal of the empirical Fisher information, for `Elastic` (Kirkpatrick et al. 2017, equation 3).
 
     F = sum over tasks of the mean over Docs of n * g^2, where g is the gradient of the task's loss on one Doc, the mean
     over its n rows. With rows that are independent it is what the mean of the squared gradients of single rows is, and

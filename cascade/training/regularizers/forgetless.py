@@ -21,10 +21,10 @@ from cascade.training.schedules import Step
 
 @dataclass(kw_only=True)
 class Forgetless(Regularizer):
-    """Adds strength * T^2 * KL(p_T || q_T), p by the model as it was, on new data (LwF, Li and Hoiem 2016, section 3).
+    """Has old tasks say what they said, on new data: learning without forgetting (Li and Hoiem 2016, section 3).
 
-    See `Distillation` for the divergence. In every step all old tasks are asked, whatever it trains, which needs no
-    old data and no gold.
+    Adds strength * T^2 * KL(p_T || q_T) of the old model's p; see `Distillation`. In every step all old tasks are
+    asked, whatever it trains, which needs no old data and no gold.
 
     Args:
         tasks: The old tasks; when empty, all that the teacher knows. Tasks that have no distribution over labels, such

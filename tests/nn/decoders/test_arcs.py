@@ -174,3 +174,20 @@ def test_dropout_keeps_the_scale() -> None:
     assert abs(dropped.mean().item() - 1) < 0.05
     assert torch.equal(dropped[0], dropped[2])
     assert not torch.equal(dropped[0], dropped[3])
+
+
+def test_cooled_arcs_and_relations(decoder: ArcDecoder) -> None:
+    rows = rows_of(LENGTHS)
+    scores = decoder(torch.randn(len(rows), WIDTH), rows)
+    cooled, heads = decoder.cooled(scores, 2.5), scores["arcs"].argmax(1)
+    assert torch.equal(cooled["arcs"] == LOWEST, ~possible(rows))
+    arcs = (scores["arcs"] / 2.5).softmax(-1)
+    torch.testing.assert_close(cooled["arcs"].softmax(-1), arcs)
+    torch.testing.assert_close(decoder.relations(cooled, rows, heads), decoder.relations(scores, rows, heads) / 2.5)
+    found = decoder.expected_relations(cooled, rows)
+    expected = torch.zeros_like(found)
+    for head in range(arcs.shape[1]):
+        there = possible(rows)[:, head]
+        logits = decoder.relations(scores, rows, torch.where(there, head, 0)) / 2.5
+        expected += torch.where(there[:, None], arcs[:, head : head + 1] * logits.softmax(-1), 0.0)
+    torch.testing.assert_close(found, expected)

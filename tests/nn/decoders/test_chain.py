@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -90,3 +92,26 @@ def test_gold_that_a_group_cuts_in_two_is_left_open_at_the_cut() -> None:
     cut, opened = tags("B-A", "I-A", "I-A", "E-A", "I-B"), tags("B-A", "?", "?", "E-A", "?")
     torch.testing.assert_close(decoder.loss(scores, cut, layout), decoder.loss(scores, opened, layout))
     assert decoder.loss(scores, cut, layout) < 10
+
+
+@pytest.mark.parametrize("tagger", TAGGERS)
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+def test_cooled_sequences_by_brute_force(tagger: type[ConstrainedTagger], temperature: float) -> None:
+    """p(y) is in proportion to exp(score(y) / T) over all legal sequences, and the best of them stays."""
+    decoder, layout = make(tagger).eval(), rows(3)
+    scores = decoder(3 * torch.randn(3, 6), layout)
+    cooled = decoder.cooled(scores, temperature, layout)
+    assert torch.equal(decoder.best(cooled, layout), decoder.best(scores, layout))
+    if tagger is ConstrainedTagger:
+        torch.testing.assert_close(decoder.marginals(cooled, layout), (scores["logits"] / temperature).softmax(-1))
+        return
+    sequences = [torch.tensor(tags) for tags in itertools.product(range(len(SCHEME.tags)), repeat=3)]
+    energies = torch.stack([decoder.chain.score(scores["logits"], tags, layout).squeeze() for tags in sequences])
+    chances = torch.where(energies > -5000, energies / temperature, -torch.inf).softmax(0)
+    marginals = torch.zeros(3, len(SCHEME.tags)).index_put(
+        (torch.arange(3).repeat(len(sequences)), torch.cat(sequences)), chances.repeat_interleave(3), accumulate=True
+    )
+    torch.testing.assert_close(decoder.marginals(cooled, layout), marginals, rtol=1e-4, atol=1e-6)
+    likeliest = sequences[int(chances.argmax())]
+    torch.testing.assert_close(decoder.conditionals(cooled, likeliest, layout).prod(), chances.max())
+    torch.testing.assert_close((-3 * decoder.loss(cooled, likeliest, layout)).exp(), chances.max())
