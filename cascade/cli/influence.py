@@ -69,7 +69,7 @@ def affinity(
     output: Output = None,
     every: Annotated[int, typer.Option(min=1, help="Updates between measurements.")] = 10,
     docs: Docs = 16,
-    rate: Annotated[float, typer.Option(help="Learning rate of the steps that are tried.")] = 0.01,
+    rate: Annotated[float, typer.Option(help="Learning rate of the steps that are tried.")] = 0.1,
     groups: Annotated[int, typer.Option(min=1, help="Groups at most into which tasks are put.")] = 2,
     resume: Resume = False,
     plot: Plot = None,
@@ -151,11 +151,15 @@ def _edges(found: Sequence[EdgeAffinity]) -> Table:
         table.add_column(name, justify="right")
     for own in found:
         values = ("-" if each is None else _percent(each.mean) for each in (own.shared, own.through))
-        advice = {(True, True): "keep", (True, False): "[bold red]drop?[/]", (False, True): "[bold]try[/]"}
         there = "there" if own.exists else "not there"
-        chosen = advice.get((own.exists, own.suggested), "")
-        table.add_row(escape(own.upstream), escape(own.downstream), *values, there, chosen)
+        table.add_row(escape(own.upstream), escape(own.downstream), *values, there, _advice(own))
     return table
+
+
+def _advice(own: EdgeAffinity) -> str:
+    if own.suggested:
+        return "keep" if own.exists else "[bold]try[/]"
+    return "[bold red]drop?[/]" if own.through is not None and own.through.harmful else ""
 
 
 def _groups(found: AffinityReport) -> Table:
@@ -167,4 +171,4 @@ def _groups(found: AffinityReport) -> Table:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:+.4f}"
+    return f"{100 * value:+.2g}"

@@ -24,7 +24,7 @@ from cascade.training.folder import RunFolder
 
 FILE = "affinity.jsonl"
 SURE = 2.0
-"""Standard errors by which an affinity has to be above 0 for an edge to be suggested."""
+"""Standard errors by which an affinity has to be above or below 0 for anything to follow from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,11 @@ class Affinity:
     def sure(self) -> bool:
         """Whether it is above 0 by more than chance."""
         return self.mean > SURE * (self.error or 0.0)
+
+    @property
+    def harmful(self) -> bool:
+        """Whether it is below 0 by more than chance."""
+        return self.mean < -SURE * (self.error or 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +101,7 @@ def affinity(
     *,
     every: int = 10,
     docs: int = 16,
-    rate: float = 0.01,
+    rate: float = 0.1,
     groups: int = 2,
     resume: bool = False,
 ) -> AffinityReport:
@@ -112,7 +117,7 @@ def affinity(
         output_dir: The folder of the run; measurements go into its `affinity.jsonl`.
         every: Updates between measurements.
         docs: Docs of a task's batch.
-        rate: eta.
+        rate: eta; large enough that losses change by more than rounding.
         groups: Groups at most into which the tasks are put; see `suggest_groups`.
         resume: Go on with the run that the folder holds, if it holds one.
 

@@ -200,7 +200,7 @@ def draw_affinity(found: AffinityReport, path: Path) -> None:
     figure = _figure(path, width=1.8 * _INCHES, height=1.6 * _INCHES)
     values = {(own.source, own.target): 100 * own.mean for own in found.pairs}
     axes = figure.subplots()
-    _matrix(axes, found.tasks, values, max(map(abs, values.values()), default=0.0) or 1.0, "{:+.3f}")
+    _matrix(axes, found.tasks, values, max(map(abs, values.values()), default=0.0) or 1.0, "{:+.2g}")
     axes.set(title="by how many % a step for one task betters another", xlabel="betters", ylabel="step for")
     _write(figure, path)
 

@@ -41,9 +41,8 @@ class Curve:
 
     def __call__(self, chances: Tensor) -> Tensor:
         """What probabilities become, in double precision where the device has it; of the same shape."""
-        wide = {"device": chances.device, "dtype": torch.float32 if chances.device.type == "mps" else torch.float64}
-        places, heights = (torch.tensor(own, **wide) for own in (self.given, self.becomes))
-        chances = chances.to(**wide).contiguous()
+        chances = (chances.float() if chances.device.type == "mps" else chances.double()).contiguous()
+        places, heights = (chances.new_tensor(own) for own in (self.given, self.becomes))
         right = torch.searchsorted(places, chances).clamp(1, len(places) - 1)
         share = (chances - places[right - 1]) / (places[right] - places[right - 1])
         return torch.lerp(heights[right - 1], heights[right], share)

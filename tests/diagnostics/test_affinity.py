@@ -80,5 +80,14 @@ def test_a_summary_is_the_mean_of_what_was_seen() -> None:
     found = summarize(make_graph(), rows, 2)
     (pair,) = found.pairs
     assert pair.mean == pytest.approx(0.25) and pair.error == pytest.approx(0.15)
-    assert not pair.sure and [own.suggested for own in found.edges] == [False]
+    assert not pair.sure and not pair.harmful and [own.suggested for own in found.edges] == [False]
     assert [list(group.tasks) for group in found.groups] == [["tags", "sents"]]
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "sure", "harmful"),
+    [(0.3, 0.1, True, False), (-0.3, 0.1, False, True), (0.1, 0.1, False, False), (-0.1, None, False, True)],
+)
+def test_what_is_more_than_chance(mean: float, error: float | None, sure: bool, harmful: bool) -> None:
+    own = Affinity(source="a", target="b", mean=mean, error=error, measurements=9)
+    assert (own.sure, own.harmful) == (sure, harmful)

@@ -77,7 +77,7 @@ def test_conditioned_tasks_of_an_encoder(tmp_path: Path) -> None:
     config["components"]["cascade"]["graph"]["encoder"] = {
         "@cascade_encoders": "cascade.Transformer.v1",
         "name": "anything",
-            "layers": 2,
+        "layers": 2,
         "conditioning": adapters,
     }
     config["components"]["cascade"]["graph"]["tasks"]["tag"]["layer"] = 1

@@ -61,7 +61,7 @@ def test_a_task_is_scored_on_the_docs_with_gold_for_it(model: CascadeModel) -> N
 
 def test_predictions_beside_gold_in_the_order_of_the_docs(model: CascadeModel) -> None:
     always(model, "tags", "N")
-    docs = tagged("dog/N barks/V dog/N", "dog/N") + [Doc(VOCAB, words=["dog"], sent_starts=[True])]
+    docs = tagged("dog/N barks/V dog/N", "dog/N") + [Doc(VOCAB, words=["dog", "barks"], sent_starts=[True, False])]
     found = predict_examples(model, docs)
     assert list(found) == ["tags", "sents"]
     assert [example.reference for example in found["tags"]] == docs[:2]

@@ -74,7 +74,8 @@ def test_two_processes_give_the_parameters_of_one_with_the_summed_batch(tmp_path
     two = train(tmp_path / "two", 2, accumulate=1, method=method)
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
-    logs = [[json.loads(line) for line in (tmp_path / x / "metrics.jsonl").open()] for x in ("one", "two")]
+    texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("one", "two")]
+    logs = [[json.loads(line) for line in text.splitlines()] for text in texts]
     for a, b in zip(*logs, strict=True):
         assert b["losses"] == pytest.approx(a["losses"], rel=1e-3)
 
