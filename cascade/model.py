@@ -26,6 +26,7 @@ from cascade.nn.precision import Precision, reduced
 from cascade.nn.recalibration import Recalibration
 from cascade.tasks.base import Predictions, Task
 from cascade.tasks.checks import problems
+from cascade.tasks.thresholds import decided, moved
 
 Way = tuple[View, str | None]
 """How a task reads the encoder: its view, and the condition on which the encoder is for it, if on any."""
@@ -34,7 +35,7 @@ Way = tuple[View, str | None]
 class CascadeModel(nn.Module):
     """Encoder and graph as one module.
 
-    `calibration` has by task what is done to its scores outside of training; weights that learn on make it stale.
+    `calibration` has by task what is done to its scores outside of training; see `uncalibrate`.
 
     Args:
         graph: The specification; it is copied, so that two models never share labels.
@@ -71,6 +72,13 @@ class CascadeModel(nn.Module):
     def node(self, name: str) -> NodeModule:
         """The module of the task of that name."""
         return cast(NodeModule, self.nodes[name])
+
+    def uncalibrate(self, names: Iterable[str]) -> None:
+        """Forget the calibration of tasks, which weights that learn on make stale; thresholds move back along."""
+        for name in names:
+            task, by = self.task(name), self.calibration.pop(name, None)
+            if by is not None and decided(task):
+                task.threshold = moved(task.threshold, by, Recalibration())
 
     def initialize(self, docs: Sequence[Doc], *, labels: Mapping[str, Sequence[str]] | None = None) -> CascadeModel:
         """Collect labels, work out widths, build every module; once.
@@ -176,7 +184,7 @@ class CascadeModel(nn.Module):
         if "together" in views:
             features["together"] = self.encoder.joined(texts.words, texts.pairs)
         if "masked" in views:
-            masked = texts.masked(self.encoder.mask) if texts.hidden.any() else None
+            masked = texts.masked(self.encoder.mask) if any(texts.hidden) else None
             features["masked"] = features["apart"] if masked is None else self.encoder.features(masked)
         return features
 

@@ -18,7 +18,7 @@ from confection import ConfigValidationError
 from spacy.util import registry as spacy_registry
 
 from cascade.errors import ConfigError
-from cascade.graph import Candidates, Edge, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph, Tower
+from cascade.graph import Candidates, Hidden, Labels, Mix, Recurrent, Scheduled, Segments, TaskGraph, Tower
 from cascade.nn.encoders import Convolutional, Embedding, LoRA, Sluice, Transformer
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
 from cascade.nn.sharing import Bottleneck, ConditionalNorm, HyperNetwork, LowRank, SelectiveDropout

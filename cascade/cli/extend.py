@@ -52,6 +52,7 @@ def extend(
     from cascade.config import find, read_config, trainer_from_config
     from cascade.diagnostics import forgetting
     from cascade.training import extend as extended
+    from cascade.training.processes import is_first
 
     old = storage.load(find(model))
     trainer = trainer_from_config(read_config(config, overrides))
@@ -59,6 +60,8 @@ def extend(
     set_seed(trainer.seed)
     trainer.model = extended(old, trainer.model.graph, trainer.corpora, ignore_labels=ignore_labels)
     scores = trainer.fit(output, resume=resume)
+    if not is_first():
+        return
     best = output / "best"
     changes = forgetting(old, storage.load(best), trainer.corpora)
     if as_json:

@@ -29,10 +29,13 @@ def train(
     require_free(output, resume=resume)
 
     from cascade.config import read_config, trainer_from_config
+    from cascade.training.processes import is_first
 
     trainer = trainer_from_config(read_config(config, overrides))
     warn_of_reuse(trainer.corpora)
     scores = trainer.fit(output, resume=resume)
+    if not is_first():
+        return
     best = str(output / "best")
     if as_json:
         write_json({"model": best, "scores": {"dev": scores}})

@@ -40,6 +40,7 @@ def aligned(example: Example) -> Doc:
         spans = example.get_aligned_spans_y2x(list(group), allow_overlap=True)
         gold.spans[key] = SpanGroup(gold, name=key, spans=_on(gold, spans))
     gold.cats = dict(reference.cats)
+    documents.set_domain(gold, documents.domain(reference))
     if documents.is_question(reference):
         documents.set_passages(gold, documents.passages(reference))
         documents.set_answers(gold, documents.answers(reference))

@@ -11,7 +11,11 @@ from cascade.components.pipe import CascadePipe
 
 
 def make_epoch_callback() -> Callable[[Language, dict[str, Any]], None]:
-    """For `[training.before_update]`: tells every cascade the epoch, which `Scheduled` label sources follow."""
+    """For `[training.before_update]`: tells every cascade the epoch.
+
+    `Scheduled` label sources and the `ramp` of an `Adversary` follow it, and stay at their beginning without
+    `@callbacks = "cascade.Epoch.v1"`.
+    """
     return set_epoch
 
 

@@ -66,6 +66,7 @@ def rehearsal_loss(module: CascadeModel, tutor: CascadeModel, docs: Sequence[Doc
         docs: Texts.
         tasks: Tasks; those without a distribution are passed over.
     """
+    tutor.calibration = {}  # the present one has none while it is trained
     batch = module.batch(docs)
     judged = [name for name in tasks if Labels in module.task(name).carries]
     outputs = module(batch, judged)

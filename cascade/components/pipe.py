@@ -119,10 +119,11 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of all tasks as people call them (see `Task.readable`), sorted."""
+        """The labels of all tasks but auxiliary ones as people call them (see `Task.readable`), sorted."""
         if self.shim.module is None:
             return ()
-        return tuple(sorted(set[str]().union(*labelling.readable(self.module, self.cfg["labels"]).values())))
+        found = labelling.readable(self.module, self.cfg["labels"])
+        return tuple(sorted({label for name in self.module.usual for label in found.get(name, ())}))
 
     @property
     def label_data(self) -> dict[str, list[str]]:

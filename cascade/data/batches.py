@@ -50,17 +50,17 @@ class Texts:
         words: Words of every text.
         pairs: Places of the first texts of pairs; the second follows it.
         questions: Words of the question about every text; none where the texts are not passages.
-        hidden: Words that the view "masked" does not show, over all texts. Shape: [tokens], bool.
+        hidden: For every word of all texts, whether the view "masked" hides it.
     """
 
     words: list[list[str]]
     pairs: list[int]
     questions: list[list[str]]
-    hidden: np.ndarray
+    hidden: list[bool]
 
     def masked(self, mask: str) -> list[list[str]]:
         """The words, and a mask in the place of those that are hidden."""
-        hidden = iter(self.hidden.tolist())
+        hidden = iter(self.hidden)
         return [[mask if next(hidden) else word for word in text] for text in self.words]
 
 
@@ -175,13 +175,13 @@ def read_targets(
     return {t.name: gold for t in tasks if (gold := _gather(t, docs, counts[TOLD_BY.get(t.unit, t.unit)])) is not None}
 
 
-def _hidden(tokens: int, tasks: Iterable[Targeted], targets: Mapping[str, Mapping[str, Tensor]]) -> np.ndarray:
-    """Words that some task is to find without having seen them. Shape: [tokens], bool."""
+def _hidden(tokens: int, tasks: Iterable[Targeted], targets: Mapping[str, Mapping[str, Tensor]]) -> list[bool]:
+    """For every word, whether some task is to find it without having seen it."""
     hidden = np.zeros(tokens, dtype=bool)
     for task in tasks:
         if task.view == "masked" and task.name in targets:
             hidden |= targets[task.name]["label"].numpy() != MISSING
-    return hidden
+    return [bool(gone) for gone in hidden]
 
 
 def _words(doc: Doc) -> list[str]:

@@ -83,7 +83,7 @@ class AffinityReport:
     """What `affinity` has found.
 
     Attributes:
-        tasks: All tasks.
+        tasks: All tasks that were trained.
         pairs: Affinities of all pairs that have parameters in common.
         edges: Those that are there, and those that could be drawn.
         groups: Which tasks to train together.
@@ -128,7 +128,7 @@ def affinity(
     require_several(trainer.model)
     if rate <= 0 or groups < 1:
         raise ConfigError(f"expected rate above 0 and 1 group or more, got rate = {rate}, groups = {groups}")
-    probes = Probes(trainer.corpora, docs=docs, seed=trainer.seed)
+    probes = Probes(trainer.corpora, docs=docs, seed=trainer.seed, frozen=trainer.frozen)
     watcher = Lookahead(probes, Sightings(Path(output_dir) / FILE), every=every, rate=rate)
     trainer = replace(trainer, precision="no", observers=(*trainer.observers, watcher))
     trainer.fit(output_dir, resume=resume)
@@ -160,7 +160,8 @@ def summarize(graph: TaskGraph, rows: Sequence[Mapping[str, Any]], groups: int) 
         rows: What `Lookahead` has seen.
         groups: Groups at most.
     """
-    tasks = graph.order()
+    seen = {name for row in rows for source, own in row["shared"].items() for name in (source, *own)}
+    tasks = [name for name in graph.order() if name in seen]
     pairs, through = (_means([row[kind] for row in rows]) for kind in ("shared", "through"))
     table = {i: {j: pairs[i, j].mean for j in tasks if (i, j) in pairs} for i in tasks}
     return AffinityReport(

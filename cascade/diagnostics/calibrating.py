@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cascade.diagnostics.reliability import Measures, measures, observe
 from cascade.diagnostics.running import Part, outputs, parts_of, require_gold
-from cascade.diagnostics.thresholds import Mode, decided, fit_threshold, moved
+from cascade.diagnostics.thresholds import Mode, fit_threshold
 from cascade.errors import ConfigError, DataError
 from cascade.evaluation import fit_isotonic, score_tasks
 from cascade.evaluation.calibration import COLDEST, HOTTEST
@@ -21,6 +21,7 @@ from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Output
 from cascade.nn.recalibration import Curve, Method, Recalibration
 from cascade.tasks import Task
+from cascade.tasks.thresholds import decided, moved
 from cascade.training.scoring import main_score
 
 ENOUGH = 1000

@@ -63,7 +63,7 @@ def conflict(
         ConfigError: There is one task alone, or the run in the folder was not measured.
     """
     require_several(trainer.model)
-    probes = Probes(trainer.corpora, docs=docs, seed=trainer.seed)
+    probes = Probes(trainer.corpora, docs=docs, seed=trainer.seed, frozen=trainer.frozen)
     watcher = Watcher(probes, Sightings(Path(output_dir) / FILE), every=every)
     replace(trainer, observers=(*trainer.observers, watcher)).fit(output_dir, resume=resume)
     return read_conflict(output_dir)

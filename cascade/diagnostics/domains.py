@@ -110,7 +110,7 @@ def _measured(model: CascadeModel, docs: Sequence[Doc], resamples: int, seed: in
     parts = parts_of(model, docs, words)
     ordered = [doc for part in parts for doc in part.docs]
     observed = observe(model, parts)
-    tasks = [name for name in model.graph.order() if any(gold_tasks(doc, [model.task(name)]) for doc in docs)]
+    tasks = [name for name in model.usual if any(gold_tasks(doc, [model.task(name)]) for doc in docs)]
     found = predict(model, parts, tasks)
     drawn = {}
     for name in tasks:

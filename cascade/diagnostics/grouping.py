@@ -6,8 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 Affinities = Mapping[str, Mapping[str, float]]
 """How much a step for one task betters another: by the task that takes the step, then by the other."""
+
+Table = Sequence[Sequence[float]]
+"""The same by number of the task; the diagonal is 0."""
+
+Choice = tuple[int, int, float]
+"""The tasks that a group serves and those it has, as bits, and its score."""
+
+EXACT, BEAM = 12, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +40,32 @@ def suggest_groups(affinities: Affinities, most: int) -> list[Group]:
 
     A task j gets mean_{i in g, i != j} Z_{i -> j} of a group g, and 0 if it is alone; each is served by the group of
     which it gets most, and the groups are those of which all tasks together get most. They may overlap. The search is
-    exact: for every set of tasks the best group that serves it, then the best partition of all tasks into such sets.
-    It takes in the order of most * 3^n steps for n tasks.
+    exact up to `EXACT` tasks: for every set of tasks the best group that serves it, then the best partition of all
+    tasks into such sets, in the order of most * 3^n steps for n tasks. Beyond, it is a beam search, which may miss the
+    best: from one group of all tasks, a task enters or leaves a group, and the `BEAM` best choices are gone on with.
 
     Args:
         affinities: Z; the diagonal does not count.
         most: Groups at most.
     """
     tasks = list(affinities)
-    best = _best_groups([[affinities[i].get(j, 0.0) for j in tasks] for i in tasks])
+    table = [[affinities[i].get(j, 0.0) if i != j else 0.0 for j in tasks] for i in tasks]
+
+    def names(some: int) -> list[str]:
+        return [task for place, task in enumerate(tasks) if some >> place & 1]
+
+    chosen = (exact if len(tasks) <= EXACT else searched)(table, most)
+    return [Group(tasks=names(group), serves=names(served), score=score) for served, group, score in chosen]
+
+
+def exact(table: Table, most: int) -> list[Choice]:
+    """The best groups.
+
+    Args:
+        table: Z.
+        most: Groups at most.
+    """
+    best = _best_groups(table)
 
     @cache
     def choose(left: int, groups: int) -> tuple[float, tuple[int, ...]]:
@@ -54,14 +81,40 @@ def suggest_groups(affinities: Affinities, most: int) -> list[Group]:
                 options.append((best[served][0] + value, (served, *others)))
         return max(options, key=lambda option: (option[0], -len(option[1])))
 
-    def names(some: int) -> list[str]:
-        return [task for place, task in enumerate(tasks) if some >> place & 1]
-
-    _, chosen = choose((1 << len(tasks)) - 1, most)
-    return [Group(tasks=names(best[s][1]), serves=names(s), score=best[s][0]) for s in chosen]
+    return [(served, best[served][1], best[served][0]) for served in choose((1 << len(table)) - 1, most)[1]]
 
 
-def _best_groups(table: Sequence[Sequence[float]]) -> dict[int, tuple[float, int]]:
+def searched(table: Table, most: int) -> list[Choice]:
+    """Groups that a beam search finds, see `suggest_groups`; arguments as for `exact`."""
+    affinities, number, most = np.array(table), len(table), min(most, len(table))
+    moves = np.kron(np.eye(most, dtype=int), 1 << np.arange(number)[:, None])
+    beam, before = np.array([[0] * (most - 1) + [(1 << number) - 1]]), np.zeros(0)
+    while not np.array_equal(beam, before):
+        near = np.concatenate([beam, (beam[:, None] ^ moves).reshape(-1, most)])
+        near, before = np.unique(np.sort(near, axis=1), axis=0), beam
+        beam = near[np.argsort(-_gets(near, affinities).max(1).sum(1), kind="stable")[:BEAM]]
+    gets = _gets(beam[:1], affinities)[0]
+    served = [np.flatnonzero(gets.argmax(0) == place) for place in range(most)]
+    return [
+        (int((1 << own).sum()), int(group), float(gets[place, own].sum()))
+        for place, (group, own) in enumerate(zip(beam[0], served, strict=True))
+        if len(own)
+    ]
+
+
+def _gets(choices: np.ndarray, affinities: np.ndarray) -> np.ndarray:
+    """What tasks get of groups, -inf of those they are not in. Shapes: [choices, groups] and [choices, groups, tasks].
+
+    Args:
+        choices: Groups, as bits.
+        affinities: Z, its diagonal 0.
+    """
+    member = choices[..., None] >> np.arange(len(affinities)) & 1
+    others = np.maximum(member.sum(-1, keepdims=True) - 1, 1)
+    return np.where(member, member @ affinities / others, -np.inf)
+
+
+def _best_groups(table: Table) -> dict[int, tuple[float, int]]:
     """For every set of tasks, as bits: what they get of the group that is best for them together, and that group."""
     number = len(table)
     best: dict[int, tuple[float, int]] = {}

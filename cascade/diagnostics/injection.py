@@ -77,10 +77,10 @@ def propagation(
     require_gold(model, docs)
     found = [
         entry
-        for upstream in model.graph.order()
+        for upstream in model.usual
         for entry in _from(model, docs, upstream, shares=shares, seed=seed, words=words)
     ]
-    return found + [entry for name in model.graph.order() for entry in _all_gold(model, docs, name, words)]
+    return found + [entry for name in model.usual for entry in _all_gold(model, docs, name, words)]
 
 
 def influenced(model: CascadeModel, upstream: str) -> list[str]:
@@ -100,7 +100,8 @@ def _from(
 ) -> list[Propagation]:
     """Entries of all tasks that a task influences."""
     known = with_gold(model, docs, [upstream])
-    tasks = [name for name in influenced(model, upstream) if with_gold(model, known, [name])]
+    reached = set(influenced(model, upstream))
+    tasks = [name for name in model.usual if name in reached and with_gold(model, known, [name])]
     if not tasks:
         return []
     parts = parts_of(model, known, words)
@@ -128,7 +129,7 @@ def _from(
 
 def _all_gold(model: CascadeModel, docs: Sequence[Doc], name: str, words: int) -> list[Propagation]:
     """The entry of a task with gold for all that influences it and has gold, if that is more than one task."""
-    above = [up for up in model.graph.order() if name in influenced(model, up) and with_gold(model, docs, [up, name])]
+    above = [up for up in model.usual if name in influenced(model, up) and with_gold(model, docs, [up, name])]
     known = with_gold(model, docs, [*above, name])
     if len(above) < 2 or not known:
         return []

@@ -72,7 +72,8 @@ def edges(model: CascadeModel, docs: Sequence[Doc], *, seed: int = 0, words: int
 
     Args:
         model: The model, which is left as it was.
-        docs: Docs with gold; an edge is measured on those with gold for its downstream task, on all if there are none.
+        docs: Docs with gold; an edge is measured on those with gold for its downstream task, on all if there are none
+            or the task is auxiliary, for which no gold is read.
         seed: Of perturbation and dropout.
         words: Words per batch.
 
@@ -88,7 +89,7 @@ def _into(model: CascadeModel, docs: Sequence[Doc], name: str, seed: int, words:
     found = places(model, name)
     if not found:
         return []
-    known = with_gold(model, docs, [name])
+    known = with_gold(model, docs, [name]) if name in model.usual else []
     parts = parts_of(model, known or docs, words)
     plain, again = (predict(model, parts, [name]) for _ in range(2))
     noise = movement(plain, again, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from spacy.tokens import Doc
 from cascade.model import CascadeModel
 from cascade.training import Corpus
 from cascade.training.corpus import annotated
+from cascade.training.freezing import frozen_tasks
 from cascade.training.metrics import Metrics
 from cascade.training.schedules import Step
 
 
 class Probes:
-    """Draws batches so that every task has one: a common one for tasks whose gold stands in the same Docs.
+    """Draws batches so that every task that is trained has one: a common one for tasks with gold in the same Docs.
 
     A schedule may train one task at a time; these batches make tasks comparable all the same.
 
@@ -25,10 +26,11 @@ class Probes:
         corpora: The training Docs.
         docs: Docs of a batch.
         seed: What they are drawn by.
+        frozen: Tasks that are not trained; see `Trainer`. Nor is what a trained model knows and no Doc has gold for.
     """
 
-    def __init__(self, corpora: Sequence[Corpus], *, docs: int, seed: int) -> None:
-        self.corpora, self.docs, self.seed = corpora, docs, seed
+    def __init__(self, corpora: Sequence[Corpus], *, docs: int, seed: int, frozen: Collection[str] = ()) -> None:
+        self.corpora, self.docs, self.seed, self.frozen = corpora, docs, seed, frozen
         self._known: list[tuple[Doc, tuple[str, ...]]] = []
 
     def draw(self, model: CascadeModel, number: int) -> list[Step]:
@@ -39,8 +41,11 @@ class Probes:
             number: Of the update.
         """
         if not self._known:
-            self._known = [entry for corpus in annotated(model, self.corpora) for entry in corpus]
-        rng, left, steps = np.random.default_rng([self.seed, number]), model.graph.order(), list[Step]()
+            found = annotated(model, self.corpora, frozen=frozen_tasks(model, self.frozen), required=())
+            self._known = [entry for corpus in found for entry in corpus]
+        trained = {task for _, gold in self._known for task in gold}
+        rng, steps = np.random.default_rng([self.seed, number]), list[Step]()
+        left = [task for task in model.graph.order() if task in trained]
         while left:
             able = [place for place, (_, gold) in enumerate(self._known) if left[0] in gold]
             chosen = [self._known[able[i]] for i in rng.permutation(len(able))[: self.docs]]

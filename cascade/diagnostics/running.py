@@ -1,4 +1,4 @@
-"""Runs of a model on annotated Docs: batches with the gold of all tasks, predictions, and what they score."""
+"""Runs of a model on annotated Docs: batches with the gold of what is scored, predictions, and their scores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Part:
 
     Args:
         docs: The Docs.
-        batch: The same as tensors, with the gold of every task.
+        batch: The same as tensors, with the gold of every task that is scored.
     """
 
     docs: list[Doc]
@@ -45,12 +45,13 @@ def parts_of(model: CascadeModel, docs: Sequence[Doc], words: int) -> list[Part]
 
     Args:
         model: The model.
-        docs: Docs with gold for any of the tasks; of labels that a task does not know, nothing is known.
+        docs: Docs with gold for any of the tasks; of labels that a task does not know, nothing is known. That of
+            auxiliary tasks is not read, as it is not at prediction: it may hide words.
         words: Words per batch.
     """
     places = by_length([documents.size(doc) for doc in docs], words)
     chosen = ([docs[i] for i in own] for own in places)
-    return [Part(own, model.batch(own, targets=model.graph.names())) for own in chosen]
+    return [Part(own, model.batch(own, targets=model.usual)) for own in chosen]
 
 
 def with_gold(model: CascadeModel, docs: Sequence[Doc], tasks: Iterable[str]) -> list[Doc]:
@@ -124,14 +125,14 @@ def score(model: CascadeModel, made: Sequence[Example], task: str) -> tuple[str,
 
 
 def require_gold(model: CascadeModel, docs: Sequence[Doc]) -> None:
-    """See that there is gold for some task.
+    """See that there is gold for some task that is scored.
 
     Raises:
         DataError: There is none in any Doc.
     """
-    tasks = [model.task(name) for name in model.graph.names()]
+    tasks = [model.task(name) for name in model.usual]
     if not any(gold_tasks(doc, tasks) for doc in docs):
         raise DataError(
-            f"expected gold for {' or '.join(model.graph.names())} in {len(docs):,} Docs, got none: name other files, "
+            f"expected gold for {' or '.join(model.usual)} in {len(docs):,} Docs, got none: name other files, "
             "or another reader"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from confection import Config
 from cascade.config import model_from_config
 from cascade.errors import ConfigError
 from cascade.graph import Edge, Recurrent, Segments, TaskGraph
-from cascade.registry import graph_to_config
+from cascade.registry import from_config, graph_to_config
 from cascade.tasks import Task
 from cascade.tasks.checks import problems
 
@@ -22,7 +22,8 @@ SEVERAL = ("gradients", "weighting", "score_weights")
 
 def scored(graph: TaskGraph) -> list[str]:
     """The tasks that have a baseline: all that are not only there to be trained."""
-    return [name for name in graph.order() if not graph.task(name).auxiliary]
+    tasks = {name: graph.task(name) for name in graph.order()}
+    return [name for name, task in tasks.items() if task.counts and not task.auxiliary]
 
 
 def alone(graph: TaskGraph, name: str) -> TaskGraph:
@@ -64,7 +65,8 @@ def _segments(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 def single(config: Config, task: str) -> Config:
     """The config of a task's baseline: same encoder, same data, same settings.
 
-    Other tasks are taken out, see `alone`, and what settings say of them. Weighting, gradient method and score
+    Other tasks are taken out, see `alone`, and what settings say of them, and regularizers that are about them; the
+    towers of a sluice network stay, since they are the encoder. Weighting, gradient method and score
     weights are the default ones, and so is a schedule's sampling, since there is nothing left to weigh or to draw.
 
     Args:
@@ -85,6 +87,8 @@ def single(config: Config, task: str) -> Config:
     component["graph"] = graph_to_config(part)
     component["graph"]["encoder"] = _without(component["graph"]["encoder"], gone, tasks)
     trainer = {key: value for key, value in changed["cascade"]["trainer"].items() if key not in SEVERAL}
+    regularizers = trainer.get("regularizers") or {}
+    trainer["regularizers"] = {name: own for name, own in regularizers.items() if not _about(own, gone)}
     changed["cascade"]["trainer"] = _trainer(_without(trainer, gone, tasks))
     return changed
 
@@ -95,6 +99,19 @@ def _trainer(settings: dict[str, Any]) -> dict[str, Any]:
         settings.pop("join_warmup", None)
     settings.get("schedule", {}).pop("sampling", None)
     return settings
+
+
+def _about(regularizer: Mapping[str, Any], gone: Collection[str]) -> bool:
+    """Whether a regularizer, with its defaults, names a task that is gone where it needs one, or their parameters."""
+    nodes = tuple(f"nodes.{task}." for task in gone)
+    for value in vars(from_config(regularizer)).values():
+        if isinstance(value, str) and value in gone:
+            return True
+        if isinstance(value, Mapping | Sequence) and value and all(entry in gone for entry in value):
+            return True
+        if isinstance(value, list | tuple) and any(str(entry).startswith(nodes) for entry in value):
+            return True
+    return False
 
 
 def _without(section: Mapping[str, Any], gone: Collection[str], tasks: Collection[str]) -> dict[str, Any]:
@@ -108,7 +125,7 @@ def _without(section: Mapping[str, Any], gone: Collection[str], tasks: Collectio
             inner = _without(value, gone, tasks)
             if inner.get("tasks") != [] or value.get("tasks") == []:
                 kept[name] = inner
-        elif isinstance(value, list) and value and all(entry in tasks for entry in value):
+        elif name != "towers" and isinstance(value, list) and value and all(entry in tasks for entry in value):
             kept[name] = [entry for entry in value if entry not in gone]
         else:
             kept[name] = value

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeGuard
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cascade.nn.decoders.base import Output
-from cascade.nn.recalibration import Recalibration
 from cascade.nn.rows import MISSING
-from cascade.tasks import Sentences, Task, TextClassification
+from cascade.tasks import Sentences, TextClassification
+from cascade.tasks.thresholds import Threshold
 
 Mode = Literal["label", "common"]
-Threshold = float | tuple[float, ...]
 
 GRID = np.linspace(0.01, 0.99, 99)
 """Common thresholds that are tried."""
-
-
-def decided(task: Task) -> TypeGuard[Sentences | TextClassification]:
-    """Whether a task predicts what is above a threshold."""
-    return isinstance(task, Sentences) or (isinstance(task, TextClassification) and not task.exclusive)
-
-
-def moved(threshold: Threshold, old: Recalibration | None, new: Recalibration) -> Threshold:
-    """Where a threshold goes when probabilities are calibrated anew, so that the same labels stay above it.
-
-    Args:
-        threshold: One for all labels or one for each.
-        old: What calibrated the probabilities before; None where nothing did.
-        new: What does now.
-    """
-    if isinstance(threshold, float | int):
-        return new.chance(threshold if old is None else old.undone(threshold))
-    return tuple(new.chance(own if old is None else old.undone(own)) for own in threshold)
 
 
 @torch.no_grad()

@@ -191,7 +191,7 @@ def _costs(
     """Costs of the cascade, and of the baselines together."""
     models = {name: storage.load(RunFolder(folder / str(seeds[0])).best) for name, folder in folders.items()}
     docs = dev_from_config(config)
-    groups = [{CASCADE: list(models[CASCADE].usual)}, {name: [task] for name, task in singles.items()}]
+    groups = [{CASCADE: scored(models[CASCADE].graph)}, {name: [task] for name, task in singles.items()}]
     speeds = _speeds([[(models[name], tasks) for name, tasks in own.items()] for own in groups], docs[:DOCS])
     found = []
     for own, speed in zip(groups, speeds, strict=True):

@@ -37,7 +37,8 @@ class Adversary(Classification):
         smoothing: See `Classification`.
         pool: How the states of tokens become the state of a text.
         strength: lambda, what the gradient is multiplied with where it is reversed.
-        ramp: Epochs over which lambda rises as 2 / (1 + exp(-10 p)) - 1; None: it is there from the beginning.
+        ramp: Epochs over which lambda rises as 2 / (1 + exp(-10 p)) - 1; None: it is there from the beginning. Under
+            `spacy train` it stays 0 without `@callbacks = "cascade.Epoch.v1"` in `[training.before_update]`.
 
     Raises:
         GraphError: `pool` is none of its words, or a number is out of range.

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cascade import docs as documents
 from cascade.data.batches import Targets
+from cascade.graph import Edge, Hidden
 from cascade.nn.decoders.base import Output
 from cascade.nn.recalibration import Method
 from cascade.tasks.base import Predictions, Task, require_ranges
@@ -36,6 +37,7 @@ class Auxiliary(Task):
     words: int = 7500
 
     auxiliary: ClassVar[bool] = True
+    carries: ClassVar[tuple[type[Edge], ...]] = (Hidden,)
     calibrations: ClassVar[tuple[Method, ...]] = ()
     extensible: ClassVar[bool] = False
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from spacy.tokens import Doc
 from torch import Tensor
 
 from cascade.data.batches import Targets
-from cascade.graph import View
+from cascade.graph import Edge, View
 from cascade.nn.decoders.base import Classifier, Decoder, Output
 from cascade.nn.rows import MISSING
 from cascade.tasks.auxiliary import Auxiliary
@@ -37,6 +38,8 @@ class MaskedLanguageModeling(Auxiliary):
 
     share: float = 0.15
     hidden: int = 100
+
+    takes: ClassVar[tuple[type[Edge], ...]] = ()  # an edge could show what is to be found
 
     def __post_init__(self) -> None:
         super().__post_init__()

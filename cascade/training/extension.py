@@ -10,7 +10,8 @@ import torch
 from cascade.errors import TrainingError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
-from cascade.registry import graph_to_config
+from cascade.nn.encoders.transformer import TransformerEncoder
+from cascade.registry import graph_to_config, to_config
 from cascade.training.corpus import Corpus
 
 SHOWN = 8
@@ -21,9 +22,9 @@ def extend(
 ) -> CascadeModel:
     """A model of a larger or of the same graph that begins with the weights of a trained one.
 
-    Encoder and old tasks have the weights and labels that they had, new tasks are initialized from the corpora. The
-    vocabulary of the encoder is not filled again. The encoder may have parts that it lacked, such as adapters for the
-    new task; all that it had has to be there.
+    Encoder and old tasks have the weights, labels and calibration that they had, new tasks are initialized from the
+    corpora. The vocabulary of the encoder is not filled again. The encoder has to be as it was, but for its dropouts,
+    and for a conditioning of new tasks, which may be added, or go on after the tasks of the old one.
 
     Args:
         model: The trained model; it stays as it is.
@@ -36,8 +37,8 @@ def extend(
         The new model, initialized.
 
     Raises:
-        TrainingError: The graph changes or lacks an old task, the encoder is another one, a new task has no gold, or
-            an old task finds labels that it does not know.
+        TrainingError: The graph changes or lacks an old task, the encoder is another one or conditioned on an old task
+            that it was not, a new task has no gold, or an old task finds labels that it does not know.
         GraphError: The graph cannot work.
     """
     made = CascadeModel(graph)
@@ -55,7 +56,8 @@ def extend(
         raise TrainingError("\n".join(problems))
     made.build({**found, **model.labels}, assets=model.encoder.assets() or None)
     made.lang = model.lang
-    _take_over(model.state_dict(), made)
+    made.calibration = dict(model.calibration)
+    _take_over(model, made)
     return made
 
 
@@ -65,6 +67,8 @@ def _changes(before: TaskGraph, after: TaskGraph) -> Iterator[str]:
     if type(before.encoder) is not type(after.encoder):
         kinds = (type(each.encoder).__name__ for each in (before, after))
         yield "the encoder was {}, is {}: keep it".format(*kinds)
+    else:
+        yield from _encoder_changes(before, after)
     for name in before.names():
         if name not in after.names():
             yield f"the graph lacks the task {name!r}, which the model has: keep it"
@@ -73,6 +77,29 @@ def _changes(before: TaskGraph, after: TaskGraph) -> Iterator[str]:
             changed = _differences(settings, new[name][part])
             if changed:
                 yield f"task {name!r}: other {part} than the model has: {'; '.join(changed)}: keep them"
+
+
+def _encoder_changes(before: TaskGraph, after: TaskGraph) -> Iterator[str]:
+    """What of the encoder's settings is other; see `extend` for what may be."""
+    old, new = (_lasting(to_config(graph.encoder)) for graph in (before, after))
+    conditioned, conditioning = old.get("conditioning"), new.get("conditioning")
+    known, tasks = (own["tasks"] if own else [] for own in (conditioned, conditioning))
+    anew = [task for task in tasks if task not in known and task in before.names()]
+    if anew:
+        yield f"the encoder is conditioned on {', '.join(anew)}, which the model has without: name new tasks only"
+    if conditioning and conditioned:
+        new["conditioning"] = {**conditioning, "tasks": tasks[: len(known)]}
+    elif conditioning:
+        new["conditioning"] = None
+    changed = _differences(old, new)
+    if changed:
+        yield f"another encoder than the model has: {'; '.join(changed)}: keep its settings"
+
+
+def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without what training alone heeds."""
+    kept = {key: value for key, value in config.items() if not key.endswith("dropout")}
+    return {key: _lasting(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
 
 
 def _described(graph: TaskGraph) -> dict[str, dict[str, Any]]:
@@ -102,19 +129,16 @@ def _unknown(model: CascadeModel, found: Mapping[str, Sequence[str]]) -> Iterato
             )
 
 
-def _take_over(old: Mapping[str, torch.Tensor], made: CascadeModel) -> None:
+def _take_over(model: CascadeModel, made: CascadeModel) -> None:
     """Copy what a model has into one that has all of it."""
     new = made.state_dict()
-    problems = [f"{name} is gone" for name in old if name not in new]
-    problems += [
-        f"{name} had the shape {tuple(tensor.shape)}, has {tuple(new[name].shape)}"
-        for name, tensor in old.items()
-        if name in new and tensor.shape != new[name].shape
-    ]
-    if problems:
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise TrainingError(
-            f"the weights of the model do not fit into the new one: {'; '.join(problems[:SHOWN])}{more}: keep the "
-            "settings of the encoder"
-        )
-    made.load_state_dict({**new, **old})
+    made.load_state_dict({**new, **{name: _among(own, new[name]) for name, own in model.state_dict().items()}})
+    encoder = made.encoder
+    if isinstance(encoder, TransformerEncoder) and encoder.conditioner is not None:
+        tasks = [name for name in encoder.conditions if name not in model.encoder.conditions]
+        encoder.conditioner.begin([*encoder.blocks], tasks)
+
+
+def _among(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    """What a model has, before the rows of tasks that its conditioning has been given besides."""
+    return old if old.shape == new.shape else torch.cat([old, new[len(old) :]])

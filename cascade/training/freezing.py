@@ -35,9 +35,9 @@ class Frozen:
         self._modules = [module for name in self.tasks for module in model.node(name).modules()]
         self._modules += _held(model.encoder, {name for name in _tensors(model.encoder) if self._belongs(name)})
         self._released = [tensor for tensor in self._tensors().values() if tensor.requires_grad]
+        self._digests = self._measure()
         for parameter in self._released:
             parameter.requires_grad_(False)
-        self._digests = self._measure()
         self.hold()
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from cascade import storage
+from cascade.errors import TrainingError
 from cascade.evaluation import flatten, score_tasks
 from cascade.model import CascadeModel
 from cascade.training import processes
@@ -68,9 +69,15 @@ class Run:
         """Make sure that the run makes sense, before it writes anything.
 
         Raises:
-            TrainingError: The gradient method would have nothing to do.
+            TrainingError: An epoch would have no step, or the gradient method nothing to do.
         """
-        self.updates.require_shared(self._groups(0, History(epochs=self.plan.epochs)))
+        groups = self._groups(0, History(epochs=self.plan.epochs))
+        if not groups:
+            raise TrainingError(
+                f"{type(self.schedule).__name__} finds nothing to train on: no training Doc has gold for a task "
+                "that it trains; add a corpus that has, or have the schedule train other tasks"
+            )
+        self.updates.require_shared(groups)
 
     def go(self) -> None:
         """Train to the end."""

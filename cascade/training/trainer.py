@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ class Trainer:
         clips: The same for the steps of a task's sweep, by task.
         rates: Factors of the learning rate by task, and under `encoder` and `weighting`; see `Optimizer.adjust`.
         joins: Share of the training after which a task's loss counts, by task; from the beginning for all others. A
-            task that judges what another one finds has little to learn, and much to disturb, before that one can.
+            task that judges what another one finds has little to learn, and much to disturb, before that one can. Until
+            then it has no part in penalties either, and a batch none of whose tasks has joined changes nothing.
         join_warmup: Share of the training in which the weight of such a loss rises linearly from 0 to 1. It is the loss
             that rises and not the learning rate of the task's node: the node, which knows nothing yet, may learn as
             fast as it can, while the others feel what it asks of them little by little.
@@ -168,6 +170,8 @@ class Trainer:
     def fit(self, output_dir: str | Path, *, resume: bool = False) -> dict[str, float]:
         """Train; afterwards the model carries the weights of the best evaluation.
 
+        Calibration is forgotten, but that of frozen tasks.
+
         Args:
             output_dir: The folder of the run; see `RunFolder`.
             resume: Go on with the run that the folder holds, if it holds one.
@@ -183,26 +187,27 @@ class Trainer:
         folder = RunFolder(output_dir)
         found = folder.holds_run(resume=resume)
         set_seed(self.seed)
-        run = self._run(folder)
-        run.check()
-        if processes.rank():
-            set_seed(self.seed + processes.rank())
-        processes.wait()
-        if found:
-            run.restore()
-        else:
-            run.save()
-        try:
+        frozen = frozen_tasks(self.model, self.frozen)
+        self.model.uncalibrate(name for name in self.model.graph.order() if name not in frozen)
+        with ExitStack() as stack:
+            run = self._run(folder, stack)
+            run.check()
+            if processes.rank():
+                set_seed(self.seed + processes.rank())
+            processes.wait()
+            if found:
+                run.restore()
+            else:
+                run.save()
             run.go()
-        finally:
-            run.updates.release()
         processes.wait()
         safetensors.torch.load_model(self.model, folder.best / WEIGHTS)
         if run.updates.frozen is not None:
             run.updates.frozen.verify()
         return run.position.scores
 
-    def _run(self, folder: RunFolder) -> Run:
+    def _run(self, folder: RunFolder, stack: ExitStack) -> Run:
+        """A run that is ready to go; the stack releases what it has frozen."""
         fresh = not self.model.initialized
         if fresh and self.frozen:
             raise TrainingError("frozen= is for a model that has been trained: load it, or leave frozen= out")
@@ -214,7 +219,8 @@ class Trainer:
             display.print(f"no {self.precision}: this CPU does not have it, training goes on in float32")
         identity = fingerprint(self.model, self.corpora, self._settings())
         corpora = self._annotated(fresh, display)
-        updates = self._updates(made)
+        updates = self._updates(made, stack)
+        stack.callback(updates.release)
         if updates.frozen is not None:
             identity["frozen weights"] = updates.frozen.digest
         return Run(
@@ -238,10 +244,12 @@ class Trainer:
             display.print(f"no gold for {', '.join(idle)}: not trained, but changed where they share weights")
         return corpora
 
-    def _updates(self, made: Accelerator) -> Updates:
+    def _updates(self, made: Accelerator, stack: ExitStack) -> Updates:
         self.model.to(made.device).train()
         processes.agree(self.model)
         frozen = Frozen(self.model, self.frozen, self.corpora) if self.frozen else None
+        if frozen is not None:
+            stack.callback(frozen.release)
         for regularizer in self.regularizers:
             regularizer.begin(self.model, sweeps=self.schedule.sweeps)
         self.weighting.begin(self.model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from accelerate import Accelerator
@@ -57,7 +57,8 @@ class Updates:
         clip: Largest norm of the gradient; None: any.
         clips: The same for steps of a task's sweep, by task.
         rates: Factors of the learning rate; see `Optimizer.adjust`.
-        joins: Share of the training after which a task's loss counts, by task; from the beginning for all others.
+        joins: Share of the training after which a task's loss counts, by task; from the beginning for all others. A
+            batch none of whose tasks has joined changes nothing: it has no penalties either.
         join_warmup: Share of the training in which the loss of such a task rises to its full weight.
         unfreezing: When the encoder's layers are trained; all from the beginning when None.
         frozen: What is not trained at all, if anything.
@@ -120,12 +121,12 @@ class Updates:
         if self.observers and processes.is_first():
             with undisturbed():
                 for observer in self.observers:
-                    observer.observe(self.model, lambda step: self._forward(step, step.tasks)[2], number)
+                    observer.observe(self.model, lambda step: self._forward(step)[2], number)
 
     def _add(self, step: Step, history: History, progress: float, number: int, *, share: float) -> None:
         """Losses and penalties of a batch, which may have no gold after all."""
-        tasks = [name for name in step.tasks if self.joins.get(name, 0.0) <= progress]
-        batch, outputs, losses = self._forward(step, tasks)
+        step = replace(step, tasks=tuple(name for name in step.tasks if self.joins.get(name, 0.0) <= progress))
+        batch, outputs, losses = self._forward(step)
         if not losses:
             return
         self._count(losses, number)
@@ -133,9 +134,9 @@ class Updates:
         weighed = self.weighting.weigh(losses, history)
         self.flow.add({task: self._risen(task, progress) * loss for task, loss in weighed.items()}, penalty, share)
 
-    def _forward(self, step: Step, tasks: Sequence[str]) -> tuple[Batch, dict[str, Output], dict[str, Tensor]]:
-        batch = self.model.batch(step.docs, targets=self._read(tasks))
-        wanted = [name for name in tasks if name in batch.targets]
+    def _forward(self, step: Step) -> tuple[Batch, dict[str, Output], dict[str, Tensor]]:
+        batch = self.model.batch(step.docs, targets=self._read(step.tasks))
+        wanted = [name for name in step.tasks if name in batch.targets]
         with self.accelerator.autocast():
             outputs = self.model(batch, [*wanted, *self._asked(step)]) if wanted else {}
             return batch, outputs, self.model.losses(batch, wanted, outputs)
@@ -153,7 +154,7 @@ class Updates:
         Raises:
             TrainingError: It has not; see `cascade.training.gradients.require_shared`.
         """
-        require_shared(self.flow.method, self.flow.parameters, updates, lambda step: self._forward(step, step.tasks)[2])
+        require_shared(self.flow.method, self.flow.parameters, updates, lambda step: self._forward(step)[2])
 
     def _risen(self, task: str, progress: float) -> float:
         """What a task's loss counts for that has joined the others."""
@@ -178,11 +179,9 @@ class Updates:
             self.epoch_losses.add(task, value)
 
     def release(self) -> None:
-        """Leave nothing frozen."""
+        """Let all layers of the encoder need gradients again."""
         if self.unfreezing is not None:
             self.unfreezing.release(self.optimizer)
-        if self.frozen is not None:
-            self.frozen.release()
 
     def tensors(self) -> dict[str, Mapping[str, Tensor]]:
         """What a checkpoint has to keep, in named sets."""

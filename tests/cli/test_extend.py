@@ -74,3 +74,11 @@ def test_elastic_weights(run, old: Path, config: Path, larger: Path, tmp_path: P
     settings["cascade"]["trainer"] |= {"regularizers": {"elastic": elastic}, "epochs": 1}
     settings.to_disk(larger)
     assert "chunk" in run("extend", old, larger, "--output", tmp_path / "new").stdout
+
+
+def test_of_several_processes_only_the_first_prints(
+    run, old: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cascade.training.trainer.Trainer.fit", lambda self, folder, resume: {"tag_acc": 0.5})
+    monkeypatch.setattr("cascade.training.processes.is_first", lambda: False)
+    assert run("extend", old, config, "--output", tmp_path / "second").stdout == ""

@@ -78,3 +78,11 @@ def test_a_place_that_cannot_be_written_is_an_error(run, config: Path, tmp_path:
     (tmp_path / "file").touch()
     result = run("train", config, "--output", tmp_path / "file" / "x", code=1)
     assert "cannot write" in result.stderr and "file/x" in result.stderr
+
+
+def test_of_several_processes_only_the_first_prints(
+    run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cascade.training.trainer.Trainer.fit", lambda self, folder, resume: {"tag_acc": 0.5})
+    monkeypatch.setattr("cascade.training.processes.is_first", lambda: False)
+    assert run("train", config, "--output", tmp_path / "second").stdout == ""

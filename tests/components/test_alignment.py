@@ -7,6 +7,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from cascade import docs as documents
 from cascade.components.alignment import aligned
 from cascade.evaluation import bare_copy
 from cascade.tasks import Chunking, Entities, Parsing, Sentences, Tagging
@@ -29,6 +30,7 @@ def gold(vocab: Vocab) -> Doc:
     doc.set_ents([Span(doc, 0, 1, label="PER")])
     doc.spans["chunks"] = SpanGroup(doc, spans=[Span(doc, 0, 1, label="NP"), Span(doc, 1, 4, label="VP")])
     doc.cats["relatedness"] = 4.5
+    documents.set_domain(doc, "boats")
     return doc
 
 
@@ -58,6 +60,7 @@ def test_the_same_tokens_give_the_reference_itself(gold: Doc) -> None:
 
 def test_tokens_without_a_counterpart_have_no_annotation(merged: Doc) -> None:
     assert [t.text for t in merged] == ["Ana", "cannot", "swim", ".", "Bo", "can", "."]
+    assert documents.domain(merged) == "boats"
     assert [t.tag_ for t in merged] == ["NNP", "", "VB", ".", "NNP", "MD", "."]
     assert [t.pos_ for t in merged] == ["PROPN", "", "VERB", "PUNCT", "PROPN", "AUX", "PUNCT"]
     assert [t.lemma_ for t in merged] == ["Ana", "", "swim", ".", "Bo", "can", "."]
@@ -120,6 +123,7 @@ def test_what_the_reference_does_not_have_stays_missing(gold: Doc) -> None:
     assert not any(doc.has_annotation(name) for name in ("TAG", "DEP", "SENT_START", "ENT_IOB", "MORPH", "LEMMA"))
     assert not doc.spans
     assert not doc.cats
+    assert documents.domain(doc) is None
 
 
 def test_an_empty_prediction(gold: Doc) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Adam
 
-from cascade.components.learning import forward, gold_loss
+from cascade.components.learning import forward, gold_loss, rehearsal_loss
 from cascade.components.pipe import CascadePipe
 from cascade.errors import ConfigError, LabelError
 from cascade.evaluation import bare_copy
+from cascade.nn.recalibration import Recalibration
 
 
 def weights(pipe: CascadePipe) -> dict[str, torch.Tensor]:
@@ -140,6 +142,14 @@ def test_rehearsal_pulls_back(nlp: Language, pipe: CascadePipe, examples: list[E
     assert losses["cascade"] < drifted
     tutor: Any = pipe._rehearsal_model
     assert all(torch.equal(p, old[n]) for n, p in tutor.shims[0].module.named_parameters())
+
+
+def test_rehearsal_knows_no_calibration(nlp: Language, pipe: CascadePipe, docs: list[Doc]) -> None:
+    tutor = deepcopy(pipe.module)
+    module = pipe.module.eval()
+    plain = rehearsal_loss(module, tutor, docs, ["tag"])
+    tutor.calibration["tag"] = Recalibration(temperature=5.0)
+    assert torch.equal(rehearsal_loss(module, tutor, docs, ["tag"]), plain)
 
 
 def test_initialization_reads_labels_from_data_or_takes_them(fresh: Language, examples: list[Example]) -> None:

@@ -16,7 +16,7 @@ from cascade.errors import ConfigError, LabelError, ModelError
 from cascade.graph import TaskGraph
 from cascade.nn.encoders import Convolutional
 from cascade.registry import graph_to_config
-from cascade.tasks import Entities, Lemmas, Tagging
+from cascade.tasks import AutoEncoding, Entities, Lemmas, Tagging
 from cascade.testing import check_pipe
 
 TEXTS = ["Mara mends old clocks.", "", "They", " \n ", "They tick , and tick .  \n They never stop", "clocks " * 70]
@@ -164,6 +164,15 @@ def test_edit_trees_are_no_labels_to_read(docs: list[Doc], examples: list[Exampl
     nlp.initialize(lambda: examples)
     assert pipe.labels == tuple(pipe.label_data["tag"]) == tuple(nlp.meta["labels"]["cascade"])
     assert len(pipe.label_data["lemma"]) > 1
+
+
+def test_words_of_auxiliary_tasks_are_no_labels_to_read(examples: list[Example]) -> None:
+    nlp = spacy.blank("en")
+    graph = TaskGraph(encoder=Convolutional(width=8, depth=1)).add(AutoEncoding("words")).add(Tagging("tag"))
+    pipe: Any = nlp.add_pipe("cascade", config={"graph": graph_to_config(graph)})
+    nlp.initialize(lambda: examples)
+    assert pipe.labels == tuple(pipe.label_data["tag"]) == tuple(nlp.meta["labels"]["cascade"])
+    assert len(pipe.label_data["words"]) > 1
 
 
 def test_an_initialized_pipe_takes_no_new_label(pipe: CascadePipe) -> None:

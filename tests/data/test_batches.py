@@ -25,6 +25,7 @@ class Lengths:
 
     name: str = "lengths"
     unit: Unit = "token"
+    view: View = "apart"
 
     def blank(self, rows: int) -> dict[str, Any]:
         return {"label": np.full(rows, MISSING)}
@@ -68,7 +69,9 @@ def make(docs: Sequence[Doc], *tasks: Lengths) -> Batch:
 
 def test_rows_of_every_unit(docs: list[Doc]) -> None:
     batch = make(docs)
-    assert seen == [Texts([["a", "bb"], [], ["ccc", "a"], ["dd"], [], ["eeee"]], pairs=[2], questions=[])]
+    assert seen == [
+        Texts([["a", "bb"], [], ["ccc", "a"], ["dd"], [], ["eeee"]], pairs=[2], questions=[], hidden=[False] * 6)
+    ]
     assert batch.features["apart"]["sizes"].tolist() == [1, 2, 3, 1, 2, 4]
     parents = {unit: (rows.parent.tolist(), rows.size) for unit, rows in batch.rows.items()}
     assert parents == {
@@ -152,7 +155,11 @@ def ask(docs: Sequence[Doc], *tasks: Any) -> Batch:
 def test_the_texts_of_a_question_are_its_passages(questions: list[Doc]) -> None:
     batch = ask(questions)
     words = [["a", "b", "."], [], ["c"], ["dd"], ["e"]]
-    assert seen == [Texts(words, pairs=[], questions=[["who", "is"]] * 3 + [[], ["one", "two"]])]
+    assert seen == [
+        Texts(
+            words, pairs=[], questions=[["who", "is"]] * 3 + [[], ["one", "two"]], hidden=[False] * sum(map(len, words))
+        )
+    ]
     assert batch.counts == {"token": [4, 0, 0, 1, 1], "text": [3, 0, 0, 1, 1], "pair": [0] * 5}
     assert batch.rows["text"].parent.tolist() == [0, 0, 0, 3, 4]
     assert (len(batch.rows["span"]), batch.rows["span"].size) == (0, 5)

@@ -8,10 +8,10 @@ import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from cascade.graph import Edge, Labels, TaskGraph
+from cascade.graph import Edge, Hidden, Labels, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Embedding
-from cascade.tasks import Tagging
+from cascade.tasks import AutoEncoding, MaskedLanguageModeling, Tagging
 
 VOCAB = Vocab()
 ENCODER = Embedding(words=4, characters=4, vocabulary=40, buckets=40, alpha=0.0)
@@ -35,6 +35,14 @@ def pair(*edges: Edge, std: float = 0.4) -> CascadeModel:
     graph = TaskGraph(encoder=ENCODER).add(Tagging("up", hidden=5))
     graph.add(Tagging("down", attribute="POS", hidden=5), after={"up": edges})
     return random_weights(CascadeModel(graph).initialize(docs()), std=std)
+
+
+def masked() -> CascadeModel:
+    """Tags `up`, parts of speech `down` that read them and a masked language model, an autoencoder that reads tags."""
+    graph = TaskGraph(encoder=ENCODER).add(Tagging("up", hidden=5))
+    graph.add(MaskedLanguageModeling("words", share=0.9)).add(AutoEncoding("copy"), after={"up": [Labels(width=3)]})
+    graph.add(Tagging("down", attribute="POS", hidden=5), after={"up": [Labels(width=3)], "words": [Hidden()]})
+    return random_weights(CascadeModel(graph).initialize(docs()))
 
 
 def random_weights(model: CascadeModel, *, std: float = 0.4) -> CascadeModel:

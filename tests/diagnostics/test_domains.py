@@ -8,7 +8,7 @@ from cascade.diagnostics.reliability import measures, observe
 from cascade.diagnostics.running import parts_of
 from cascade.errors import ConfigError, DataError
 from tests import questions
-from tests.diagnostics.made import accuracy, docs, obedient, tagged
+from tests.diagnostics.made import accuracy, docs, masked, obedient, tagged
 
 AWAY = [tagged("CCC"), tagged("CAC"), tagged("BC", pos=False)]
 
@@ -64,3 +64,7 @@ def test_what_cannot_be_measured() -> None:
         diagnostics.shift(obedient(), docs(), docs(), resamples=0)
     with pytest.raises(DataError, match="expected gold"):
         diagnostics.shift(obedient(), docs(), [])
+
+
+def test_auxiliary_tasks_are_not_compared() -> None:
+    assert [found.task for found in diagnostics.shift(masked(), docs(), AWAY, resamples=3)] == ["up", "down"]

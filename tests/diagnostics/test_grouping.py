@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.diagnostics.grouping import suggest_groups
+from cascade.diagnostics.grouping import exact, searched, suggest_groups
 
 Table = dict[str, dict[str, float]]
+MANY = "abcdefghijklmnopq"
 
 
 def gain(table: Table, task: str, group: Sequence[str]) -> float:
@@ -67,3 +68,19 @@ def test_a_task_may_help_where_it_is_not_served() -> None:
 
 def test_unknown_affinities_count_as_none() -> None:
     assert suggest_groups({"a": {}, "b": {}}, 1)[0].score == 0.0
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_the_search_of_many_finds_the_best_of_few(number: int, most: int) -> None:
+    for seed in range(5):
+        table = [[own.get(j, 0.0) for j in "abcdef"[:number]] for own in tables(number, seed).values()]
+        best, found = (sum(score for *_, score in search(table, most)) for search in (exact, searched))
+        assert found == pytest.approx(best)
+
+
+def test_many_tasks() -> None:
+    table = {i: {j: 1.0 if ord(i) % 3 == ord(j) % 3 else -1.0 for j in MANY if i != j} for i in MANY}
+    found = suggest_groups(table, 3)
+    assert {"".join(group.tasks) for group in found} == {MANY[i::3] for i in range(3)}
+    assert sum(group.score for group in found) == len(MANY)

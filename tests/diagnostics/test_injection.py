@@ -13,7 +13,7 @@ from cascade.model import CascadeModel
 from cascade.nn.rows import MISSING
 from cascade.tasks import Tagging
 from tests import questions
-from tests.diagnostics.made import ENCODER, accuracy, docs, obedient, pair, random_weights, tagged
+from tests.diagnostics.made import ENCODER, accuracy, docs, masked, obedient, pair, random_weights, tagged
 
 
 def test_where_upstream_labels_decide_everything() -> None:
@@ -106,3 +106,8 @@ def test_gold_of_other_kinds_becomes_that_of_another_row() -> None:
 def test_a_task_with_one_label_cannot_be_wrong() -> None:
     gold = torch.zeros(9, dtype=torch.long)
     assert torch.equal(corrupted({"label": gold}, 1.0, 1, torch.Generator())["label"], gold)
+
+
+def test_auxiliary_tasks_are_not_scored() -> None:
+    found = diagnostics.propagation(masked(), docs(), shares=(0.5,))
+    assert [(entry.upstream, entry.downstream) for entry in found] == [("up", "down")]

@@ -14,7 +14,7 @@ from cascade.graph import Candidates, Edge, Hidden, Labels, Scheduled, Segments,
 from cascade.model import CascadeModel
 from cascade.tasks import Entailment, Parsing, Relatedness, Sentences, Tagging
 from tests import questions
-from tests.diagnostics.made import ENCODER, VOCAB, accuracy, docs, obedient, pair, random_weights, tagged
+from tests.diagnostics.made import ENCODER, VOCAB, accuracy, docs, masked, obedient, pair, random_weights, tagged
 from tests.toys import Rerank, Retrieve, pair_of
 
 LIVE: list[Edge] = [
@@ -217,3 +217,14 @@ def test_movement_by_hand() -> None:
     assert movement(before, before, "t") == 0.0
     assert movement(before[2:], after[2:], "t") is None
     assert movement([predictions([0], [0.0])], [predictions([0], [7.0])], "t") == 1.0
+
+
+def test_an_edge_into_an_auxiliary_task_has_no_score() -> None:
+    found = {(own.upstream, own.downstream): own for own in diagnostics.edges(masked(), docs())}
+    assert {names: own.metric for names, own in found.items()} == {
+        ("up", "down"): "pos_acc",
+        ("words", "down"): "pos_acc",
+        ("up", "copy"): None,
+    }
+    into = found["up", "copy"]
+    assert (into.score, into.gradient_norm, into.alive) == (None, None, True)

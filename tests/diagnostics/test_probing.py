@@ -33,3 +33,9 @@ def test_sightings_of_a_run_that_went_back(tmp_path: Path) -> None:
         sightings.add(number, {"value": number})
     assert sightings.rows() == [{"update": 1, "value": 1}, {"update": 3, "value": 3}]
     assert json.loads((tmp_path / "seen.jsonl").read_text().splitlines()[0]) == {"update": 1, "value": 1}
+
+
+def test_only_what_is_trained_is_probed(model: CascadeModel) -> None:
+    both, tagged = Corpus(train=make_docs(5)), Corpus(train=make_docs(5, sentences=False))
+    assert [step.tasks for step in Probes([tagged], docs=9, seed=0).draw(model, 1)] == [("tags",)]
+    assert [step.tasks for step in Probes([both], docs=9, seed=0, frozen=["tags"]).draw(model, 1)] == [("sents",)]

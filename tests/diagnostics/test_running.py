@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from cascade.diagnostics.running import examples, mode, parts_of, predict, require_gold, score, with_gold
 from cascade.errors import DataError
 from cascade.graph import Labels
-from tests.diagnostics.made import VOCAB, accuracy, docs, obedient, pair, tagged
+from tests.diagnostics.made import VOCAB, accuracy, docs, masked, obedient, pair, tagged
 
 
 @pytest.mark.parametrize("given", [[], ["up"]])
@@ -62,3 +62,13 @@ def test_gold_is_required() -> None:
     require_gold(obedient(), docs())
     with pytest.raises(DataError, match="expected gold for up or down in 0 Docs"):
         require_gold(obedient(), [])
+
+
+def test_auxiliary_tasks_hide_no_words_and_are_no_gold() -> None:
+    model = masked()
+    (part,) = parts_of(model, docs(), 4000)
+    assert set(part.batch.targets) == {"up", "down"}
+    for own, expected in zip(predict(model, [part], ["down"]), model.predict(part.docs), strict=True):
+        np.testing.assert_allclose(own["down"]["probability"], expected["down"]["probability"], atol=1e-5)
+    with pytest.raises(DataError, match="expected gold for up or down in 1 Docs"):
+        require_gold(model, [Doc(VOCAB, words=["a0"])])

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cascade.config import read_config, trainer_from_config
+from cascade.config import model_from_config, read_config, trainer_from_config
 from cascade.diagnostics.singles import alone, scored, single
 from cascade.errors import ConfigError, GraphError
 from cascade.graph import Candidates, Hidden, Labels, Recurrent, Segments, TaskGraph
 from cascade.nn.encoders import Embedding, Transformer
-from cascade.tasks import Adversary, Reading, Reranking, Retrieval, Tagging, TextClassification
+from cascade.tasks import Adversary, AutoEncoding, Reading, Reranking, Retrieval, Tagging, TextClassification
 from tests.diagnostics.trainings import small_config, small_graph
 
 
@@ -44,7 +44,7 @@ def test_a_recurrent_layer_that_read_tasks_alone_reads_the_encoder() -> None:
 
 def test_auxiliary_tasks_have_no_baseline() -> None:
     graph = TaskGraph(encoder=Embedding(words=4)).add(TextClassification("topic")).add(Adversary("adversary"))
-    assert scored(graph) == [name for name in ("topic", "adversary") if not graph.task(name).auxiliary]
+    assert scored(graph.add(AutoEncoding("words"))) == ["topic"]
 
 
 def test_the_config_of_one_task(tmp_path: Path) -> None:
@@ -81,9 +81,43 @@ def test_conditioned_tasks_of_an_encoder(tmp_path: Path) -> None:
         "conditioning": adapters,
     }
     config["components"]["cascade"]["graph"]["tasks"]["tag"]["layer"] = 1
-    encoder = single(config, "tag")["components"]["cascade"]["graph"]["encoder"]
-    assert encoder["conditioning"]["tasks"] == ["tag"]
+    assert model_from_config(single(config, "tag")).graph.encoder.conditions == ("tag",)
     assert "conditioning" not in single(config, "sents")["components"]["cascade"]["graph"]["encoder"]
+
+
+def test_regularizers_about_tasks_that_are_gone(tmp_path: Path) -> None:
+    config = read_config(small_config(tmp_path))
+    own = {
+        "taught": {"@cascade_regularizers": "cascade.Distillation.v1", "teachers": {"tag": "a", "chunk": "b"}},
+        "other": {"@cascade_regularizers": "cascade.Distillation.v1", "teachers": {"chunk": "b"}},
+        "apart": {"@cascade_regularizers": "cascade.Orthogonality.v1"},
+        "alike": {
+            "@cascade_regularizers": "cascade.SoftSharing.v1",
+            "between": ["nodes.tag.recurrent.*", "nodes.adversary.recurrent.*"],
+        },
+        "near": {"@cascade_regularizers": "cascade.Anchor.v1", "strengths": {"nodes.chunk.*": 0.0}},
+        "old": {"@cascade_regularizers": "cascade.Forgetless.v1", "tasks": ["tag", "chunk"]},
+    }
+    config["cascade"]["trainer"]["regularizers"] = own
+    config["components"]["cascade"]["graph"]["tasks"]["adversary"] = {"@cascade_tasks": "cascade.Adversary.v1"}
+    kept = single(config, "tag")["cascade"]["trainer"]["regularizers"]
+    assert list(kept) == ["taught", "near", "old"]
+    assert (kept["taught"]["teachers"], kept["old"]["tasks"], kept["near"]["strengths"]) == ({"tag": "a"}, ["tag"], {})
+
+
+def test_towers_stay(tmp_path: Path) -> None:
+    config = read_config(small_config(tmp_path))
+    graph = config["components"]["cascade"]["graph"]
+    embedding = graph["encoder"]
+    graph["encoder"] = {
+        "@cascade_encoders": "cascade.Sluice.v1",
+        "towers": ["tag", "chunk"],
+        "embedding": embedding,
+        "width": 4,
+    }
+    graph["tasks"]["tag"]["layer"] = {"@cascade_layers": "cascade.Tower.v1", "tower": "tag"}
+    encoder = model_from_config(single(config, "tag")).graph.encoder
+    assert encoder.towers == ("tag", "chunk")
 
 
 def test_a_saved_model_has_no_graph_to_cut(tmp_path: Path) -> None:

@@ -8,14 +8,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 from torch import Tensor
 
-from cascade.diagnostics.thresholds import GRID, best_threshold, decided, fit_threshold, moved
+from cascade.diagnostics.thresholds import GRID, best_threshold, fit_threshold
 from cascade.nn.decoders.base import Output
-from cascade.nn.recalibration import Curve, Recalibration
 from cascade.nn.rows import MISSING, Rows
-from cascade.tasks import Sentences, Tagging, TextClassification
-
-HALF = Recalibration(temperature=2.0)
-BENT = Recalibration(curve=Curve.through([0.1, 0.6], [0.3, 0.5]))
+from cascade.tasks import Sentences, TextClassification
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=12))
@@ -29,20 +25,6 @@ def test_the_best_threshold_by_trying_all(drawn: list[tuple[int, bool]]) -> None
     scores = [f1_score(right, chances >= threshold, zero_division=0) for threshold in chances]
     assert f1_score(right, chances >= found) == pytest.approx(max(scores))
     assert not np.isin(found, chances) and np.array_equal(chances >= found, chances > found)
-
-
-def test_thresholds_move_with_their_probabilities() -> None:
-    assert moved(0.5, None, HALF) == pytest.approx(0.5)
-    assert moved(0.2, None, HALF) == pytest.approx(1 / 3)  # odds 1 : 4 become 1 : 2
-    assert moved(1 / 3, HALF, Recalibration()) == pytest.approx(0.2)
-    assert moved((0.2, 0.5), None, HALF) == pytest.approx((1 / 3, 0.5))
-    assert moved(moved(0.25, None, BENT), BENT, Recalibration()) == pytest.approx(0.25)
-    assert moved(moved(0.25, None, BENT), BENT, HALF) == pytest.approx(HALF.chance(0.25))
-
-
-def test_who_decides_by_a_threshold() -> None:
-    assert decided(Sentences("s")) and decided(TextClassification("t", exclusive=False))
-    assert not decided(TextClassification("t")) and not decided(Tagging("t"))
 
 
 def output(logits: Tensor) -> Output:

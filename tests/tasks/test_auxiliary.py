@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from cascade.errors import GraphError
 from cascade.evaluation import score_tasks
-from cascade.graph import Hidden, Recurrent, TaskGraph
+from cascade.graph import Hidden, Labels, Recurrent, TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Embedding
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
@@ -152,10 +152,22 @@ def test_a_layer_that_shows_the_words_is_refused(layer: int | Recurrent) -> None
         LanguageModeling("aux", layer=layer)
 
 
-def test_a_language_model_takes_no_edges() -> None:
+@pytest.mark.parametrize("task", [LanguageModeling("aux", layer=Recurrent(4)), MaskedLanguageModeling("aux")])
+def test_a_language_model_takes_no_edges(task: Auxiliary) -> None:
+    """A tagger, for one, has read the words that are hidden."""
     graph = TaskGraph(encoder=EMBEDDING).add(Tagging("tags"))
-    with pytest.raises(GraphError):
-        graph.add(LanguageModeling("aux", layer=Recurrent(4)), after={"tags": [Hidden()]})
+    with pytest.raises(GraphError, match="does not read such an edge"):
+        graph.add(task, after={"tags": [Hidden()]})
+
+
+@pytest.mark.parametrize(
+    "task",
+    [LanguageModeling("aux", layer=Recurrent(4)), MaskedLanguageModeling("aux"), AutoEncoding("aux")],
+)
+def test_it_gives_no_labels(task: Auxiliary) -> None:
+    graph = TaskGraph(encoder=EMBEDDING).add(task)
+    with pytest.raises(GraphError, match="has nothing for it to carry; it can feed Hidden"):
+        graph.add(Tagging("tags"), after={"aux": [Labels(width=4)]})
 
 
 def test_the_tagger_reads_the_states_of_the_language_model() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from cascade import evaluate, storage
 from cascade.errors import TrainingError
 from cascade.graph import Hidden, Labels, Recurrent, TaskGraph
 from cascade.model import CascadeModel
-from cascade.nn.encoders import Convolutional, Embedding
+from cascade.nn.encoders import Convolutional, Embedding, Sluice
+from cascade.nn.recalibration import Recalibration
 from cascade.tasks import Entities, Tagging
 from cascade.training import Batches, Corpus, Trainer, extend, optimizers, schedules
 from cascade.training.regularizers import Anchor, Elastic, Forgetless, Regularizer, measure_fisher, save_fisher
@@ -37,9 +39,11 @@ def test_what_is_old_is_taken_over_and_what_is_new_is_initialized(
     model: CascadeModel, graph: Callable[[], TaskGraph], docs: MakeDocs
 ) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.calibration["tags"] = Recalibration(temperature=2.0)
     new = docs(3, seed=4, tags=False, sentences=False)
     made = extend(model, larger(graph()), [Corpus(train=with_entities(new))])
     assert made.labels["tags"] == model.labels["tags"] and "S-ANIMAL" in made.labels["ner"]
+    assert made.calibration == model.calibration and made.calibration is not model.calibration
     state = made.state_dict()
     assert {name for name in state if name not in before} == {n for n in state if n.startswith("nodes.ner.")}
     for name, tensor in before.items():
@@ -74,8 +78,19 @@ def test_another_encoder_or_other_edges_are_refused(
     with pytest.raises(TrainingError, match=r"task 'sents': other edges .*tags\.labels1 was .* is absent"):
         extend(model, other, [Corpus(train=docs(3))])
     wide.graph["encoder"] = Embedding(words=6, characters=6, vocabulary=30, buckets=40)
-    with pytest.raises(TrainingError, match=r"encoder.*words\.weight had the shape \(21, 6\), has \(31, 6\)"):
+    with pytest.raises(TrainingError, match="another encoder than the model has: vocabulary was 20, is 30: keep"):
         extend(model, wide, [Corpus(train=docs(3))])
+
+
+def test_towers_in_another_order_are_refused_but_not_another_dropout(docs: MakeDocs) -> None:
+    spec = Sluice(towers=("a", "b"), width=4, depth=1, embedding=Embedding(words=4, characters=4, vocabulary=9))
+    graph = TaskGraph(encoder=spec).add(Tagging("tags", layer=1))
+    model, corpora = CascadeModel(graph).initialize(docs(3)), [Corpus(train=docs(3))]
+    graph.graph["encoder"] = replace(spec, dropout=0.4)
+    extend(model, graph, corpora)
+    graph.graph["encoder"] = replace(spec, towers=("b", "a"))
+    with pytest.raises(TrainingError, match=r"towers was \['a', 'b'\], is \['b', 'a'\]"):
+        extend(model, graph, corpora)
 
 
 def test_labels_that_an_old_task_does_not_know(

@@ -16,9 +16,11 @@ from cascade.model import CascadeModel
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
 from cascade.nn.encoders.embedding import Embedding, WordEmbedding
 from cascade.nn.lstm import BiLSTM
+from cascade.nn.recalibration import Recalibration
 from cascade.tasks import Sentences, Tagging
 from cascade.training import Corpus, Trainer, optimizers, regularizers, schedules
 from cascade.training.freezing import Frozen, frozen_tasks
+from cascade.training.sampling import GapDriven
 from cascade.training.updates import Updates
 
 MakeDocs = Callable[..., list[Doc]]
@@ -64,6 +66,16 @@ def test_what_is_frozen_is_bit_identical_and_the_rest_is_not(
     for old, new in zip(outputs, storage.load(tmp_path / "best").predict(texts, tasks=["tags", "sents"]), strict=True):
         assert all((old[task][key] == new[task][key]).all() for task in old for key in old[task])
     assert all(p.requires_grad for p in deep.parameters())
+
+
+def test_the_calibration_of_what_is_trained_is_forgotten(deep: CascadeModel, docs: MakeDocs, tmp_path: Path) -> None:
+    """A threshold goes back to where it was before: odds of 1 : 2 at a temperature of 2 are 1 : 4."""
+    deep.calibration = {name: Recalibration(temperature=2.0) for name in ("tags", "sents", "more")}
+    deep.task("sents").threshold = 1 / 3
+    trainer(deep, docs, epochs=1, frozen=["tags"]).fit(tmp_path)
+    for model in (deep, storage.load(tmp_path / "best")):
+        assert model.calibration == {"tags": Recalibration(temperature=2.0)}
+        assert model.task("sents").threshold == pytest.approx(0.2)
 
 
 def test_what_is_frozen_runs_in_evaluation_mode(deep: CascadeModel, docs: MakeDocs, tmp_path: Path) -> None:
@@ -173,3 +185,17 @@ def test_a_model_that_has_learned_nothing_cannot_be_frozen(docs: MakeDocs, tmp_p
 def test_ancestors_are_frozen_too(graph: Any) -> None:
     model = CascadeModel(graph())
     assert frozen_tasks(model, ["sents"]) == ["tags", "sents"] and frozen_tasks(model, []) == []
+
+
+def test_a_training_that_cannot_begin_leaves_nothing_frozen(deep: CascadeModel, docs: MakeDocs, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="between 0 and 1"):
+        trainer(deep, docs, regularizers=[regularizers.Consistency(share=2.0)]).fit(tmp_path)
+    assert all(parameter.requires_grad for parameter in deep.parameters())
+
+
+def test_goals_are_asked_only_of_what_is_trained(deep: CascadeModel, docs: MakeDocs, tmp_path: Path) -> None:
+    schedule = schedules.Sampled(sampling=GapDriven(goals={"more": 0.9}))
+    trainer(deep, docs, schedule=schedule).fit(tmp_path)
+    with pytest.raises(TrainingError, match="goals= names tags, .* and frozen= has tags, sents: take it out"):
+        schedule = schedules.Sampled(sampling=GapDriven(goals={"more": 0.9, "tags": 0.9}))
+        trainer(deep, docs, schedule=schedule)

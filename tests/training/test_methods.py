@@ -1,4 +1,4 @@
-"""Every method by name on the same small graph: it trains, from Python and from a config, and a resumed run ends alike."""
+"""Every method on the same small graph: it trains, from Python and from a config, and a resumed run ends alike."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_config_says_the_same(name: str, trainer: Make) -> None:
 
 
 def test_no_method_is_forgotten() -> None:
-    """Every class of the registries of training is tried here, or in a test of its own that needs more than this graph."""
+    """Every class of the registries of training is tried here, or in a test of its own that needs another graph."""
     elsewhere = {
         "cascade.Elastic.v1",  # needs Fisher information
         "cascade.Distillation.v1",  # needs teachers

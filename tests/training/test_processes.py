@@ -13,7 +13,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-
 CHILD = """
 import json, runpy, sys
 import torch
@@ -26,22 +25,21 @@ from cascade.tasks.tagging import Tagging
 from cascade.training import gradients, optimizers, regularizers, weighting
 from cascade.training.processes import number
 shared = runpy.run_path(sys.argv[1])
-settings = json.loads(sys.argv[3])
 def quiet(self, *given, **named):
     return True
 import cascade.training.run
 cascade.training.run.draw_curves = quiet
-graph = TaskGraph(encoder=Embedding(words=6, characters=6, vocabulary=20, buckets=40, alpha=0.0))
-graph.add(Tagging("tags", layer=Recurrent(6, dropout=0.0)))
-graph.add(Sentences("sents", layer=Recurrent(6, dropout=0.0)), after={"tags": [Hidden(), Labels(width=4)]})
-method = getattr(gradients, settings.pop("method", "Sum"))()
-trainer = shared["make_trainer"](
-    gradients=method, weighting=weighting.DynamicAverage(),
-    regularizers=[regularizers.Successive()], optimizer=optimizers.SGD(rate=0.5), average=None, **settings,
-)
-trainer.model = CascadeModel(graph)
-scores = trainer.fit(sys.argv[2], resume=True)
-print(json.dumps({"processes": number(), "scores": scores}))
+for method in ("Sum", "PCGrad"):
+    graph = TaskGraph(encoder=Embedding(words=6, characters=6, vocabulary=20, buckets=40, alpha=0.0))
+    graph.add(Tagging("tags", layer=Recurrent(6, dropout=0.0)))
+    graph.add(Sentences("sents", layer=Recurrent(6, dropout=0.0)), after={"tags": [Hidden(), Labels(width=4)]})
+    trainer = shared["make_trainer"](
+        gradients=getattr(gradients, method)(), weighting=weighting.DynamicAverage(), accumulate=int(sys.argv[3]),
+        regularizers=[regularizers.Successive()], optimizer=optimizers.SGD(rate=0.5), average=None,
+    )
+    trainer.model = CascadeModel(graph)
+    trainer.fit(f"{sys.argv[2]}/{method}", resume=True)
+print(json.dumps(number()))
 """
 
 
@@ -51,39 +49,46 @@ def port() -> int:
         return int(s.getsockname()[1])
 
 
-def train(folder: Path, count: int, **settings: object) -> dict[str, torch.Tensor]:
-    """The weights after a training in that many processes."""
+def train(folder: Path, count: int, accumulate: int) -> None:
+    """Train in that many processes, with either method, or go on."""
     helper, place = str(Path(__file__).with_name("conftest.py")), str(port())
     children = []
     for rank in range(count):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
         launched = {**own, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": place, "ACCELERATE_USE_CPU": "true"}
         env = {**os.environ, "OMP_NUM_THREADS": "1", **(launched if count > 1 else {})}
-        command = [sys.executable, "-c", CHILD, helper, str(folder), json.dumps(settings)]
+        command = [sys.executable, "-c", CHILD, helper, str(folder), str(accumulate)]
         children.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     for child in children:
         out, error = child.communicate(timeout=200)
         assert child.returncode == 0, error[-3000:]
-        assert json.loads(out.splitlines()[-1])["processes"] == count
-    return load_file(folder / "last" / "model.safetensors")
+        assert json.loads(out.splitlines()[-1]) == count
 
 
-@pytest.mark.parametrize("method", ["Sum", "PCGrad"])
-def test_two_processes_give_the_parameters_of_one_with_the_summed_batch(tmp_path: Path, method: str) -> None:
-    one = train(tmp_path / "one", 1, accumulate=2, method=method)
-    two = train(tmp_path / "two", 2, accumulate=1, method=method)
-    for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
-    texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("one", "two")]
-    logs = [[json.loads(line) for line in text.splitlines()] for text in texts]
-    for a, b in zip(*logs, strict=True):
-        assert b["losses"] == pytest.approx(a["losses"], rel=1e-3)
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_two_processes_go_on_where_they_were(tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole", 2, epochs=2)
-    saved = {p.relative_to(tmp_path / "whole"): p.read_bytes() for p in (tmp_path / "whole").rglob("*") if p.is_file()}
-    again = train(tmp_path / "whole", 2, epochs=2)
-    assert all(torch.equal(whole[name], again[name]) for name in whole)
-    now = {p.relative_to(tmp_path / "whole"): p.read_bytes() for p in (tmp_path / "whole").rglob("*") if p.is_file()}
-    assert now == saved
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes have trained."""
+    folder = tmp_path_factory.mktemp("two")
+    train(folder, 2, accumulate=1)
+    return folder
+
+
+def test_two_processes_give_the_parameters_of_one_with_the_summed_batch(two: Path, tmp_path: Path) -> None:
+    train(tmp_path, 1, accumulate=2)
+    for method in ("Sum", "PCGrad"):
+        weights, expected = (load_file(run / method / "last" / "model.safetensors") for run in (two, tmp_path))
+        for name, tensor in expected.items():
+            torch.testing.assert_close(weights[name], tensor, rtol=1e-4, atol=1e-5)
+        logs = [(run / method / "metrics.jsonl").read_text().splitlines() for run in (two, tmp_path)]
+        for line, wanted in zip(*logs, strict=True):
+            assert json.loads(line)["losses"] == pytest.approx(json.loads(wanted)["losses"], rel=1e-3)
+
+
+def test_two_processes_whose_run_is_over_leave_it_as_it_is(two: Path) -> None:
+    before = files(two)
+    train(two, 2, accumulate=1)
+    assert files(two) == before

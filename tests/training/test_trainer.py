@@ -347,6 +347,22 @@ def test_a_gradient_method_that_has_nothing_to_do_is_an_error_before_training(tr
     trainer(gradients=gradients.PCGrad(), accumulate=3).fit(tmp_path / "b")
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [schedules.Mixed(ratio={"sents": 1}), schedules.Joint(), schedules.Sampled(length=3), schedules.Successive()],
+)
+def test_epochs_without_a_step_are_an_error_before_training(
+    trainer: Make, docs: MakeDocs, tmp_path: Path, schedule: schedules.Schedule
+) -> None:
+    model = trainer().model.initialize(docs(4))
+    train = docs(4, sentences=False) if isinstance(schedule, schedules.Mixed) else []
+    made = trainer(schedule=schedule, corpora=[Corpus(train=train, dev=docs(2))])
+    made.model = model
+    with pytest.raises(TrainingError, match=f"{type(schedule).__name__} finds nothing to train on"):
+        made.fit(tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
 def test_the_best_model_of_every_task_is_kept_where_that_is_asked_for(trainer: Make, tmp_path: Path) -> None:
     trainer(epochs=3, best_by_task=True).fit(tmp_path)
     for task in ("tags", "sents"):

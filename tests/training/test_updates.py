@@ -15,7 +15,7 @@ from cascade.training.device import accelerator
 from cascade.training.gradients import Flow, Sum
 from cascade.training.history import History
 from cascade.training.optimizers import SGD
-from cascade.training.regularizers import Regularizer, Successive
+from cascade.training.regularizers import L2, Consistency, Regularizer, Successive
 from cascade.training.schedules import Step
 from cascade.training.updates import Updates
 from cascade.training.weighting import Static
@@ -94,6 +94,25 @@ def test_a_task_that_has_not_joined_has_no_say(model: CascadeModel, docs: Make) 
     assert set(updates.losses) == {"tags"}
     updates.take([Step(batch, BOTH)], History(), progress=0.6, number=2)
     assert set(updates.losses) == set(BOTH)
+
+
+def test_penalties_pass_over_a_task_that_has_not_joined(model: CascadeModel, docs: Make) -> None:
+    """Though it is upstream, so that its output is there."""
+    batch, moved = docs(3), []
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for tasks in (BOTH, ("sents",)):
+        model.load_state_dict(start)
+        torch.manual_seed(0)
+        take(make(model, Consistency(), joins={"tags": 0.6}), Step(batch, tasks))
+        moved.append(weights(model))
+    assert not torch.equal(moved[0]["encoder.embedding.words.weight"], start["encoder.embedding.words.weight"])
+    assert all(torch.equal(weight, moved[1][name]) for name, weight in moved[0].items())
+
+
+def test_without_a_task_that_has_joined_nothing_changes(model: CascadeModel, docs: Make) -> None:
+    before = weights(model)
+    take(make(model, L2(strengths={"*": 0.1}), joins={"sents": 0.6}), Step(docs(3), ("sents",)))
+    assert all(torch.equal(weight, before[name]) for name, weight in weights(model).items())
 
 
 @pytest.mark.parametrize(("progress", "share"), [(0.5, 0.25), (0.8, 1.0)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -68,6 +68,14 @@ class Conditioner(nn.Module):
             By the parameters' names in the block.
         """
         return {}
+
+    def begin(self, blocks: Sequence[nn.Module], tasks: Iterable[str]) -> None:
+        """Let tasks begin with blocks whose weights have been loaded; what is made without them stays by default.
+
+        Args:
+            blocks: The blocks.
+            tasks: Those that are new to them.
+        """
 
     def after(self, number: int, states: Tensor, condition: str) -> Tensor:
         """What the task makes of what a block gives; the same by default.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor, nn
 
-from cascade.nn.sharing.base import Conditioner, Conditioning
+from cascade.nn.sharing.base import Conditioner, Conditioning, parameter
 
 if TYPE_CHECKING:
     from cascade.nn.encoders.pretrained import Pretrained
@@ -59,7 +60,15 @@ class Norms(Conditioner):
         """The scales and shifts of a block; see `Conditioner.weights`."""
         norms = cast(nn.ModuleList, cast(nn.ModuleList, self.norms[condition])[number])
         return {
-            f"{name}.{key}": parameter
+            f"{name}.{key}": own
             for name, norm in zip(self.names[number], norms, strict=True)
-            for key, parameter in norm.named_parameters()
+            for key, own in norm.named_parameters()
         }
+
+    @torch.no_grad()
+    def begin(self, blocks: Sequence[nn.Module], tasks: Iterable[str]) -> None:
+        """Copy the scales and shifts of the blocks; see `Conditioner.begin`."""
+        for task in tasks:
+            for number, block in enumerate(blocks):
+                for name, own in self.weights(number, block, task).items():
+                    own.copy_(parameter(block, name))

@@ -14,6 +14,7 @@ from cascade.errors import TrainingError
 from cascade.graph import Labels
 from cascade.model import CascadeModel
 from cascade.nn.decoders.base import Output
+from cascade.tasks import Task
 from cascade.training.regularizers.base import Regularizer, total
 from cascade.training.schedules import Step
 
@@ -26,7 +27,9 @@ class Consistency(Regularizer):
 
     Every step reads its texts a second time with some words masked, a draw of its own each time, and adds to the loss
     strength * (sum of the losses of that view + JS), JS the Jensen-Shannon divergence of the distributions of both
-    views, a mean over rows. Where a Doc has no gold, the divergence alone teaches, which is cross-view training.
+    views, a mean over rows. Where a Doc has no gold, the divergence alone teaches, which is cross-view training. Tasks
+    that do not read each text by itself are passed over: those of questions and their passages, pairs that are read
+    together, masked language modelling.
 
     Args:
         strength: What the second view counts for.
@@ -40,21 +43,22 @@ class Consistency(Regularizer):
     span: bool = False
 
     def begin(self, model: CascadeModel, *, sweeps: bool) -> None:
-        """Find the tasks that have distributions.
+        """Find the tasks that have distributions and read each text by itself.
 
         Raises:
-            TrainingError: No task has one, or a setting makes no sense.
+            TrainingError: There is none, or a setting makes no sense.
         """
         if not 0 < self.share < 1:
             raise TrainingError(
                 f"regularizer: Consistency hides a share of the words, between 0 and 1, got {self.share}"
             )
         self._model = model
-        self._judged = [name for name in model.graph.order() if Labels in model.task(name).carries]
+        self._judged = [name for name in model.graph.order() if _is_judged(model.task(name))]
         if not self._judged:
             tasks = ", ".join(model.graph.order())
             raise TrainingError(
-                f"regularizer: Consistency compares distributions of labels, but none of {tasks} has one"
+                "regularizer: Consistency compares distributions of labels of tasks that read each text by itself, but "
+                f"none of {tasks} has one and does: leave it out"
             )
 
     def penalty(self, step: Step, batch: Batch, outputs: Mapping[str, Output]) -> Tensor:
@@ -86,6 +90,10 @@ class Consistency(Regularizer):
             start = int(torch.randint(len(words) - length + 1, ()))
             hidden = (torch.arange(len(words)) >= start) & (torch.arange(len(words)) < start + length)
         return [mask if gone else word for word, gone in zip(words, hidden.tolist(), strict=True)]
+
+
+def _is_judged(task: Task) -> bool:
+    return Labels in task.carries and task.view == "apart"
 
 
 def _divergence(one: Tensor, other: Tensor) -> Tensor:

@@ -13,15 +13,16 @@ from torch import Tensor
 
 from cascade.errors import TrainingError
 from cascade.model import CascadeModel
+from cascade.nn.rows import MISSING
 
 
 def measure_fisher(model: CascadeModel, docs: Sequence[Doc], tasks: Iterable[str] | None = None) -> dict[str, Tensor]:
     """The diagonal of the empirical Fisher information, for `Elastic` (Kirkpatrick et al. 2017, equation 3).
 
     F = sum over tasks of the mean over Docs of n * g^2, where g is the gradient of the task's loss on one Doc, the mean
-    over its n rows. With rows that are independent it is what the mean of the squared gradients of single rows is, and
-    so fits a loss that is a mean over rows. Labels are those of the Docs, not drawn from the model: so it serves every
-    task, and of a well-trained model the two are much the same.
+    over its n rows with gold. With rows that are independent it is what the mean of the squared gradients of single
+    rows is, and so fits a loss that is a mean over rows. Labels are those of the Docs, not drawn from the model: so it
+    serves every task, and of a well-trained model the two are much the same.
 
     Args:
         model: The model, trained on the tasks.
@@ -85,7 +86,8 @@ def _of_task(model: CascadeModel, docs: Sequence[Doc], task: str, named: Mapping
         if task not in batch.targets:
             continue
         seen += 1
-        rows = len(next(iter(batch.targets[task].values())))
+        known = [(gold != MISSING).unsqueeze(-1).flatten(1).any(1) for gold in batch.targets[task].values()]
+        rows = int(torch.stack(known).any(0).sum())
         # The LSTMs of a GPU give no gradient outside of training otherwise.
         with torch.backends.cudnn.flags(enabled=False):
             loss = model.losses(batch, [task])[task]

@@ -55,6 +55,7 @@ class Forgetless(Regularizer):
             ModelError: The folder holds no model.
         """
         teacher = deepcopy(model) if self.teacher is None else storage.load(self.teacher)
+        teacher.calibration = {}  # the model that is trained has none meanwhile
         name = f"regularizer Forgetless: {self.teacher or 'the old model'}"
         tasks = list(self.tasks) or [task for task in teachable(teacher) if task in model.graph.names()]
         if not tasks:

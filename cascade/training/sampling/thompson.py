@@ -43,8 +43,10 @@ class Thompson(Sampling):
         """1 for the task that is chosen, 0 for the others.
 
         Raises:
-            TrainingError: An evaluation did not score the main task.
+            TrainingError: No training Doc has gold for the main task, or an evaluation did not score it.
         """
+        if self.main not in sizes:
+            raise TrainingError(f"Thompson trains {self.main} first: add training Docs with gold for it")
         chosen = self._draw(self.arms(sizes, history), len(history.scores))
         return {task: float(task == chosen) for task in sizes}
 

@@ -37,9 +37,11 @@ class Sampled(Schedule):
     def steps(
         self, corpora: Sequence[Annotated], tasks: Sequence[str], rng: np.random.Generator, history: History
     ) -> list[Step]:
-        """Draws, with a batch for each."""
+        """Draws, with a batch for each; none where no task has gold."""
         passes = Passes(corpora, tasks, self.batches, rng)
         names = list(passes.sizes)
+        if not names:
+            return []
         shares = self.sampling.shares(passes.sizes, history)
         length = sum(passes.sizes.values()) if self.length is None else self.length
         drawn = rng.choice(len(names), size=length, p=[shares[name] for name in names])

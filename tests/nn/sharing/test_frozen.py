@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from rich.console import Console
 
+from cascade.errors import TrainingError
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
-from cascade.nn.sharing import Bottleneck, Conditioning, HyperNetwork
+from cascade.nn.sharing import Bottleneck, ConditionalNorm, Conditioning, HyperNetwork, LowRank
 from cascade.tasks import TextClassification
 from cascade.training import Corpus, Trainer, extend, optimizers
-from tests.nn.sharing.test_cascades import DOCS, graph_of, schemes
+from tests.nn.sharing.test_cascades import DOCS, graph_of, schemes, states_of
 
 DROPOUT = {"attention_dropout": 0.3, "hidden_dropout": 0.3}
 
@@ -70,3 +73,40 @@ def test_a_new_task_brings_adapters_and_leaves_the_old_ones_alone(tiny_bert: str
     assert {name.split(".")[1] for name in changed} == {"conditioner", "high"}
     for before, after in zip(old.predict(DOCS), made.predict(DOCS, tasks=["low"]), strict=True):
         assert (before["low"]["probability"] == after["low"]["probability"]).all()
+
+
+@schemes
+def test_a_task_that_is_appended_leaves_what_the_others_have(tiny_bert: str, scheme: Conditioning) -> None:
+    old = CascadeModel(graph_of(tiny_bert, replace(scheme, tasks=("low",))).closure(["low"])).initialize(DOCS)
+    for parameter in old.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    made = extend(old, graph_of(tiny_bert, scheme).closure(["low", "high"]), [Corpus(train=DOCS)])
+    for before, after in zip(old.predict(DOCS), made.predict(DOCS, tasks=["low"]), strict=True):
+        assert (before["low"]["probability"] == after["low"]["probability"]).all()
+
+
+@pytest.mark.parametrize("train_body", [True, False])
+def test_scales_and_shifts_of_a_new_task_begin_as_the_trained_ones(tiny_bert: str, train_body: bool) -> None:
+    fixed = {"fixed_body": not train_body}
+    old = CascadeModel(graph_of(tiny_bert, None, **fixed).closure(["low"])).initialize(DOCS)
+    for parameter in old.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    scheme = ConditionalNorm(tasks=("high",), train_body=train_body)
+    made = extend(old, graph_of(tiny_bert, scheme, **fixed).closure(["low", "high"]), [Corpus(train=DOCS)])
+    states = states_of(made)
+    plain = extend(made, made.graph, [])
+    plain.encoder.conditioner = None
+    torch.testing.assert_close(states["high"], states_of(plain)["high"])
+
+
+def test_conditionings_that_would_change_what_old_tasks_say(tiny_bert: str) -> None:
+    def graph(**settings: Any) -> TaskGraph:
+        return graph_of(tiny_bert, LowRank(**{"tasks": ("low",), **settings})).closure(["low", "high"])
+
+    model = CascadeModel(graph()).initialize(DOCS)
+    with pytest.raises(TrainingError, match=r"conditioning\.alpha was 16\.0, is 64\.0"):
+        extend(model, graph(alpha=64.0), [Corpus(train=DOCS)])
+    with pytest.raises(TrainingError, match=r"conditioned on high, (?s:.*)tasks was \['low'\], is \['high'\]"):
+        extend(model, graph(tasks=("high", "low")), [Corpus(train=DOCS)])
+    with pytest.raises(TrainingError, match="conditioned on high, which the model has without"):
+        extend(model, graph(tasks=("low", "high")), [Corpus(train=DOCS)])

@@ -9,7 +9,10 @@ from scipy.spatial.distance import jensenshannon
 from spacy.tokens import Doc
 
 from cascade.errors import TrainingError
+from cascade.graph import Recurrent, TaskGraph
 from cascade.model import CascadeModel
+from cascade.nn.encoders import Embedding
+from cascade.tasks import Entailment, LanguageModeling, Tagging
 from cascade.training.regularizers import Consistency
 from cascade.training.regularizers.consistency import _divergence
 from cascade.training.schedules import Step
@@ -73,3 +76,18 @@ def test_docs_without_gold_are_judged_alike_all_the_same(model: CascadeModel, do
 def test_a_share_that_makes_no_sense_is_an_error(model: CascadeModel, share: float) -> None:
     with pytest.raises(TrainingError, match="between 0 and 1"):
         Consistency(share=share).begin(model, sweeps=False)
+
+
+def test_a_language_model_is_trained_by_the_view_but_not_compared(docs: Make) -> None:
+    graph = TaskGraph(encoder=Embedding(words=6, characters=6, vocabulary=20, buckets=40)).add(Tagging("tags"))
+    graph.add(LanguageModeling("lm", layer=Recurrent(4, dropout=0.0)))
+    made, regularizer = CascadeModel(graph).initialize(docs(5)).eval(), Consistency(share=0.3)
+    found = penalty(made, regularizer, docs(3), ("tags", "lm"))
+    assert found.item() > penalty(made, regularizer, docs(3), ("tags",)).item() > 0
+    assert regularizer._judged == ["tags"]
+
+
+def test_without_a_task_that_reads_each_text_by_itself_there_is_nothing_to_compare(docs: Make) -> None:
+    graph = TaskGraph(encoder=Embedding(words=6)).add(Entailment("nli", view="together"))
+    with pytest.raises(TrainingError, match="read each text by itself, but none of nli"):
+        Consistency().begin(CascadeModel(graph), sweeps=False)

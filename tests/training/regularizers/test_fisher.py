@@ -44,6 +44,16 @@ def test_tasks_add_up_and_docs_without_gold_do_not_count(model: CascadeModel, do
         torch.testing.assert_close(own, apart[0][name] + apart[1][name])
 
 
+def test_rows_without_gold_do_not_count(model: CascadeModel, docs) -> None:
+    """The loss is a mean over the rows with gold: so n * g^2 of the others has no part in it."""
+    whole = docs(1)[0]
+    part = Doc(whole.vocab, words=[t.text for t in whole], tags=[t.tag_ if t.i < 2 else "" for t in whole])
+    name, found = "nodes.tags.decoder.output.bias", measure_fisher(model, [part], ["tags"])
+    loss = model.eval().losses(model.batch([part], targets=["tags"]), ["tags"])["tags"]
+    (gradient,) = torch.autograd.grad(loss, [dict(model.named_parameters())[name]])
+    torch.testing.assert_close(found[name], 2 * gradient**2)
+
+
 def test_what_is_not_trained_is_left_out(model: CascadeModel, docs) -> None:
     model.encoder.requires_grad_(False)
     assert all(name.startswith("nodes.") for name in measure_fisher(model, docs(1)))

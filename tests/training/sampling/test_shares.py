@@ -67,6 +67,15 @@ def test_by_gaps() -> None:
         sampling.shares(SIZES, History(scores=[{"low": 0.9}]))
 
 
+def test_a_task_without_a_goal_keeps_its_share() -> None:
+    """As auxiliary tasks do, which have no score: 1 / 3, and the gaps 0.3 and 0.1 share the other two thirds."""
+    sampling, scores = GapDriven(goals={"low": 0.9, "top": 0.7}), [{"low": 0.6, "top": 0.6}]
+    shares = sampling.shares(SIZES, History(scores=scores))
+    assert shares == pytest.approx({"low": 1 / 2, "middle": 1 / 3, "top": 1 / 6})
+    assert sampling.shares({"middle": 3}, History(scores=scores)) == {"middle": 1.0}
+    assert not sampling.problems(list(SIZES), within_epochs=True)
+
+
 @given(
     sampling=st.sampled_from([Uniform(), Proportional(), Temperature(temperature=0.01), Annealed(), LossDriven()]),
     sizes=st.dictionaries(st.text(min_size=1), st.integers(1, 10**9), min_size=1, max_size=8),
@@ -87,7 +96,7 @@ def test_shares_sum_to_one(sampling: Sampling, sizes: dict[str, int], losses: li
         (Temperature(cap=0), "cap= has to be 1 or more, got 0"),
         (Annealed(fall=1.5), "fall= has to be from 0 to 1, got 1.5"),
         (LossDriven(temperature=-1.0), "temperature= has to be above 0, got -1.0"),
-        (GapDriven(goals={"low": 0.9, "middle": 0.9}), "goals= lacks top: give the score that it reaches alone"),
+        (GapDriven(goals={}), "goals= is empty: give the score that a task reaches alone"),
         (
             GapDriven(goals={**dict.fromkeys(SIZES, 0.9), "ner": 0.9}),
             "goals= names ner, but the graph has low, middle, top",

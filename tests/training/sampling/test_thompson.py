@@ -102,3 +102,8 @@ def test_settings_that_make_no_sense() -> None:
         "Thompson trains one task an epoch: evaluate at the end of epochs, without evaluate_steps=",
     ]
     assert not Thompson(main="main").problems(list(SIZES), within_epochs=False)
+
+
+def test_a_main_task_without_training_docs() -> None:
+    with pytest.raises(TrainingError, match="Thompson trains main first: add training Docs with gold for it"):
+        Thompson(main="main").shares({"good": 3, "bad": 2}, History())
