@@ -1,0 +1,44 @@
+"""Every training method, killed for good in the middle of a run: resumed, it ends bit for bit as it would have."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.fresh import ROOT, environment
+from tests.training.conftest import make_trainer
+from tests.training.test_methods import METHODS, files, settings
+
+pytestmark = pytest.mark.bench
+
+CHILD = """
+import os, signal, sys
+import torch
+torch.set_num_threads(1)
+from cascade.training.updates import Updates
+from tests.training.conftest import make_trainer
+from tests.training.test_methods import settings
+take, taken = Updates.take, []
+def mortal(self, *arguments, **named):
+    if len(taken) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    taken.append(1)
+    take(self, *arguments, **named)
+Updates.take = mortal
+make_trainer(**settings(sys.argv[1])).fit(sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_killed_for_good(name: str, tmp_path: Path) -> None:
+    run = tmp_path / "b" / "run"
+    command = [sys.executable, "-c", CHILD, name, str(run)]
+    child = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    make_trainer(**settings(name)).fit(run, resume=True)
+    make_trainer(**settings(name)).fit(tmp_path / "a" / "run")
+    assert files(run) == files(tmp_path / "a" / "run")
