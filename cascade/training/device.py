@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import torch
 from accelerate import Accelerator, PartialState
 
 from cascade.errors import TrainingError
@@ -18,6 +21,8 @@ def accelerator(precision: str, *, cpu: bool) -> Accelerator:
     Raises:
         TrainingError: The process has used another device or precision.
     """
+    # accelerate joins launched processes on a CPU only where it is told to stay there.
+    cpu = cpu or ("LOCAL_RANK" in os.environ and not torch.cuda.is_available())
     try:
         slow = PartialState(cpu=cpu).device.type == "cpu" and not has_bf16()
         return Accelerator(mixed_precision="no" if slow else precision, cpu=cpu)

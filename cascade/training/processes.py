@@ -1,7 +1,7 @@
 """Several processes that train one model: each takes a part of every update's batches, and gradients are added up.
 
-A launcher starts them, `accelerate launch --cpu --num_processes 2 -m cascade train CONFIG --output DIR`; accelerate
-then tells every process which one it is. In a process of its own, everything here does nothing.
+A launcher starts them, `torchrun --nproc-per-node 2 -m cascade train CONFIG --output DIR`; accelerate then tells every
+process which one it is. In a process of its own, everything here does nothing.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ for method in ("Sum", "PCGrad"):
         gradients=getattr(gradients, method)(), weighting=weighting.DynamicAverage(), accumulate=int(sys.argv[3]),
         regularizers=[regularizers.Successive()], optimizer=optimizers.SGD(rate=0.5), average=None,
     )
-    trainer.model = CascadeModel(graph)
+    trainer.model, trainer.cpu = CascadeModel(graph), False
     trainer.fit(f"{sys.argv[2]}/{method}", resume=True)
 print(json.dumps(number()))
 """
@@ -55,7 +55,7 @@ def train(folder: Path, count: int, accumulate: int) -> None:
     children = []
     for rank in range(count):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
-        launched = {**own, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": place, "ACCELERATE_USE_CPU": "true"}
+        launched = {**own, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": place}
         env = {**os.environ, "OMP_NUM_THREADS": "1", **(launched if count > 1 else {})}
         command = [sys.executable, "-c", CHILD, helper, str(folder), str(accumulate)]
         children.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
