@@ -65,8 +65,3 @@ class Schedule(ABC):
             within_epochs: Whether the model is evaluated within epochs, and not only at their ends.
         """
         return []
-
-
-def wrong_length(length: int | None) -> list[str]:
-    """A sentence for a number of steps that has no sense."""
-    return [] if length is None or length >= 1 else [f"length= has to be 1 or more, got {length}"]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import ClassVar
 
 import numpy as np
 
-from cascade.training.batching import Batches
 from cascade.training.history import History
 from cascade.training.sampling.base import strangers
-from cascade.training.schedules.base import Annotated, Schedule, Step, wrong_length
-from cascade.training.schedules.passes import Passes
+from cascade.training.schedules.passes import OneTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mixed(Schedule):
+class Mixed(OneTask):
     """Takes the tasks in turn, each with its number of batches of a mixing ratio (Guo et al. 2019, stage 2).
 
     With the ratio 3 : 1, three batches of the one task come before one of the other, over and over, in graph order.
@@ -30,23 +27,18 @@ class Mixed(Schedule):
     """
 
     ratio: Mapping[str, int]
-    batches: Batches = Batches(words=1000)
-    length: int | None = None
 
-    sweeps: ClassVar[bool] = False
+    def _trained(self, tasks: Sequence[str]) -> Sequence[str]:
+        return [task for task in tasks if self.ratio.get(task)]
 
-    def steps(
-        self, corpora: Sequence[Annotated], tasks: Sequence[str], rng: np.random.Generator, history: History
-    ) -> list[Step]:
-        """Turn after turn, cut off at the epoch's length."""
-        passes = Passes(corpora, [task for task in tasks if self.ratio.get(task)], self.batches, rng)
-        turn = [task for task in passes.sizes for _ in range(self.ratio[task])]
-        length = sum(passes.sizes.values()) if self.length is None else self.length
-        return [passes.step(task) for task in islice(cycle(turn), length)]
+    def _turns(
+        self, sizes: Mapping[str, int], length: int, rng: np.random.Generator, history: History
+    ) -> Iterable[str]:
+        return islice(cycle(task for task in sizes for _ in range(self.ratio[task])), length)
 
     def problems(self, tasks: Sequence[str], *, within_epochs: bool) -> list[str]:
         """A ratio that names no task of the graph, has no sense, or trains nothing; a length that has no sense."""
         problems = strangers("ratio=", self.ratio, tasks)
         if any(number < 0 or number != int(number) for number in self.ratio.values()) or not any(self.ratio.values()):
             problems.append(f"ratio= has to be of whole numbers, one of them above 0, got {dict(self.ratio)}")
-        return problems + wrong_length(self.length)
+        return problems + super().problems(tasks, within_epochs=within_epochs)

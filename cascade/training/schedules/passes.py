@@ -1,13 +1,17 @@
-"""Every task's own way through the Docs that have gold for it."""
+"""Schedules whose every step is about one task, each task on a way of its own through the Docs with gold for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from cascade.training.batching import Batches
-from cascade.training.schedules.base import Annotated, Step
+from cascade.training.history import History
+from cascade.training.schedules.base import Annotated, Schedule, Step
 
 
 class Passes:
@@ -38,3 +42,49 @@ class Passes:
 
     def _shuffled(self, task: str) -> list[list[int]]:
         return self.batches.cut(self.docs[task], self.rng)[::-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneTask(Schedule):
+    """Steps of one task each.
+
+    Args:
+        batches: How Docs become batches.
+        length: Steps of an epoch; as many as all its tasks together have batches when None.
+    """
+
+    batches: Batches = Batches(words=1000)
+    length: int | None = None
+
+    sweeps: ClassVar[bool] = False
+
+    def steps(
+        self, corpora: Sequence[Annotated], tasks: Sequence[str], rng: np.random.Generator, history: History
+    ) -> list[Step]:
+        """A batch for every turn; none where no task has gold."""
+        passes = Passes(corpora, self._trained(tasks), self.batches, rng)
+        length = sum(passes.sizes.values()) if self.length is None else self.length
+        turns = self._turns(passes.sizes, length, rng, history) if passes.sizes else []
+        return [passes.step(task) for task in turns]
+
+    def _trained(self, tasks: Sequence[str]) -> Sequence[str]:
+        """Those of all tasks that it trains."""
+        return tasks
+
+    @abstractmethod
+    def _turns(
+        self, sizes: Mapping[str, int], length: int, rng: np.random.Generator, history: History
+    ) -> Iterable[str]:
+        """The task of every step.
+
+        Args:
+            sizes: Batches of a pass, by task with gold.
+            length: How many steps there are.
+            rng: Source of everything random.
+            history: What the run had seen when the epoch began.
+        """
+
+    def problems(self, tasks: Sequence[str], *, within_epochs: bool) -> list[str]:
+        """A length that has no sense."""
+        wrong = self.length is not None and self.length < 1
+        return [f"length= has to be 1 or more, got {self.length}"] if wrong else []
