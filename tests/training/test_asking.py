@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +10,8 @@ import torch
 from rich.console import Console
 
 from cascade.training import Batches, Corpus, Trainer, optimizers, regularizers, schedules
-from cascade.training.updates import Updates
 from tests.questions import asked, chain, model_of
-
-
-class Killed(Exception):
-    """The process ends here."""
+from tests.training.killing import Killed, kill
 
 
 def trainer() -> Trainer:
@@ -47,16 +42,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     scores = trainer().fit(tmp_path / "whole" / "run")
     assert scores.keys() >= {"retrieve_mrr", "read_f1", "rerank_f1"}
     with monkeypatch.context() as patched:
-        take = Updates.take
-        taken: list[int] = []
-
-        def mortal(self: Updates, *arguments: Any, **named: Any) -> None:
-            if len(taken) == after:
-                raise Killed
-            taken.append(1)
-            take(self, *arguments, **named)
-
-        patched.setattr(Updates, "take", mortal)
+        kill(patched, after)
         with pytest.raises(Killed):
             trainer().fit(tmp_path / "killed" / "run")
     torch.manual_seed(99)

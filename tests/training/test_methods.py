@@ -13,7 +13,7 @@ import torch
 from cascade import registry
 from cascade.training import Batches, Trainer, gradients, regularizers, sampling, schedules, weighting
 from cascade.training.unfreezing import Unfreezing
-from cascade.training.updates import Updates
+from tests.training.killing import Killed, kill
 
 Make = Callable[..., Trainer]
 SMALL = Batches(docs=3)
@@ -60,10 +60,6 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-class Killed(Exception):
-    """The process ends here."""
-
-
 def settings(name: str) -> dict[str, Any]:
     own = dict(METHODS[name])
     if own.get("gradients") == "UPGrad":
@@ -83,16 +79,8 @@ def test_it_trains_and_a_resumed_run_ends_alike(
 ) -> None:
     monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
     trainer(**settings(name)).fit(tmp_path / "a" / "run")
-    take, taken = Updates.take, []
-
-    def mortal(self: Updates, *arguments: Any, **named: Any) -> None:
-        if len(taken) == 5:
-            raise Killed
-        taken.append(1)
-        take(self, *arguments, **named)
-
     with monkeypatch.context() as patched:
-        patched.setattr(Updates, "take", mortal)
+        kill(patched, after=5)
         with pytest.raises(Killed):
             trainer(**settings(name)).fit(tmp_path / "b" / "run")
     torch.manual_seed(99)

@@ -23,6 +23,7 @@ from cascade.training import Batches, Corpus, Trainer, Unfreezing, gradients, op
 from cascade.training.curves import Inverse, WarmupLinear
 from cascade.training.sampling import LossDriven, Thompson
 from cascade.training.updates import Updates
+from tests.training.killing import Killed, kill
 
 Make = Callable[..., Trainer]
 MakeDocs = Callable[..., list[Doc]]
@@ -58,23 +59,6 @@ BANDIT: dict[str, Any] = {
 def settings(base: dict[str, Any]) -> dict[str, Any]:
     own = [regularizers.Successive(strengths={"nodes.*.decoder.*": 1e-2}), regularizers.L2(strengths={"nodes.*": 1e-5})]
     return {"epochs": 4, "checkpoint_every": 2, **base, "regularizers": own}
-
-
-class Killed(Exception):
-    """The process ends here."""
-
-
-def kill(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Let the next run end before one of its updates."""
-    take, taken = Updates.take, []
-
-    def mortal(self: Updates, *arguments: Any, **named: Any) -> None:
-        if len(taken) == after:
-            raise Killed
-        taken.append(1)
-        take(self, *arguments, **named)
-
-    monkeypatch.setattr(Updates, "take", mortal)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -128,6 +112,7 @@ CHILD = """
 import os, runpy, signal, sys
 import torch
 from cascade.training.updates import Updates
+from tests.training.killing import Killed, kill
 torch.set_num_threads(1)
 take, taken = Updates.take, []
 def mortal(self, *arguments, **named):

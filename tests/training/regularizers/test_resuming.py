@@ -21,11 +21,7 @@ from cascade.training.regularizers import (
     measure_fisher,
     save_fisher,
 )
-from cascade.training.updates import Updates
-
-
-class Killed(Exception):
-    """The process ends here."""
+from tests.training.killing import Killed, kill
 
 
 @pytest.fixture
@@ -47,18 +43,10 @@ def make(trainer: Callable[..., Trainer], graph, docs, tmp_path: Path) -> Callab
 def test_it_ends_as_if_nothing_had_happened(
     make: Callable[[], Trainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, taken = Updates.take, []
-
-    def mortal(self: Updates, *arguments, **named) -> None:
-        if len(taken) == 7:
-            raise Killed
-        taken.append(1)
-        take(self, *arguments, **named)
-
     whole = make()
     whole.fit(tmp_path / "whole")
     with monkeypatch.context() as patched:
-        patched.setattr(Updates, "take", mortal)
+        kill(patched, after=7)
         with pytest.raises(Killed):
             make().fit(tmp_path / "run")
     torch.manual_seed(99)
