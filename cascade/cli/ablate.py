@@ -17,7 +17,7 @@ from cascade.cli.reports import AsJson, plain
 from cascade.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
-    from cascade.diagnostics.ablate import Row
+    from cascade.diagnostics.ablate import Effort, Row
     from cascade.diagnostics.comparing import Gap
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A config file, or the name of a shipped pipeline.")]
@@ -87,6 +87,7 @@ def ablate(
         for split in dict.fromkeys(row.split for row in found.rows):
             rows = [row for row in found.rows if row.split == split]
             print_table(f"{config} on {split}, {counted(seeds)}, compared with {found.baseline!r}", _table(rows))
+        print_table("what the trainings took", _efforts(found.efforts))
     require_success(found.failures)
 
 
@@ -144,6 +145,16 @@ def _table(rows: Sequence[Row]) -> Table:
             names = map(escape, (task, row.metric, row.variant))
             table.add_row(*names, str(len(row.scores)), spread(row), *numbers(row.delta))
         table.add_section()
+    return table
+
+
+def _efforts(efforts: Mapping[str, Effort]) -> Table:
+    table = Table("variant", header_style="bold")
+    for name in ("parameters", "updates", "ms an update", "memory, MB"):
+        table.add_column(name, justify="right")
+    for name, own in efforts.items():
+        taken = (own.updates, 1e3 * own.seconds, own.memory / 1e6)
+        table.add_row(escape(name), f"{own.parameters:,}", *(f"{number:,.0f}" for number in taken))
     return table
 
 

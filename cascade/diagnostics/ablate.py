@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cascade.config import read_config
+from cascade.diagnostics.cells import Trained
 from cascade.diagnostics.comparing import BySeed, Gap, corrected, gap
 from cascade.diagnostics.grids import Plan, Told, numbered, seeded
 from cascade.diagnostics.overriding import Overrides, override
@@ -45,6 +46,23 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What it takes to train a variant; means over seeds.
+
+    Attributes:
+        parameters: Numbers that the model is made of.
+        updates: Of the weights.
+        seconds: Of the training for every update, evaluations among it; too few where one was interrupted.
+        memory: Largest size of a process, in bytes.
+    """
+
+    parameters: int
+    updates: float
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ablation:
     """What a grid came to.
 
@@ -53,6 +71,7 @@ class Ablation:
         seeds: Of the trainings.
         variants: Changes by variant.
         rows: The table.
+        efforts: What the trainings took, by variant.
         failures: What trainings said that failed, by variant and seed.
     """
 
@@ -60,6 +79,7 @@ class Ablation:
     seeds: Sequence[int]
     variants: Mapping[str, Overrides]
     rows: Sequence[Row]
+    efforts: Mapping[str, Effort]
     failures: Mapping[tuple[str, int], str]
 
 
@@ -111,7 +131,23 @@ def grid(
     outcome = plan.carry_out(output_dir, jobs=jobs, told=told)
     dev = {name: {seed: t.dev for seed, t in own.items()} for name, own in outcome.trained.items()}
     rows = [row for split, found in (("dev", dev), ("test", outcome.tested)) for row in table(found, baseline, split)]
-    return Ablation(baseline=baseline, seeds=chosen, variants=variants, rows=rows, failures=outcome.failures)
+    return Ablation(
+        baseline=baseline,
+        seeds=chosen,
+        variants=variants,
+        rows=rows,
+        efforts={name: _effort(list(own.values())) for name, own in outcome.trained.items() if own},
+        failures=outcome.failures,
+    )
+
+
+def _effort(trained: Sequence[Trained]) -> Effort:
+    return Effort(
+        parameters=trained[0].parameters,
+        updates=statistics.mean(each.updates for each in trained),
+        seconds=statistics.mean(each.seconds / each.updates for each in trained),
+        memory=statistics.mean(each.memory for each in trained),
+    )
 
 
 def table(found: Mapping[str, BySeed], baseline: str, split: str) -> list[Row]:

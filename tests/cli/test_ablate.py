@@ -26,13 +26,24 @@ def test_a_grid_as_a_table_and_as_json(run, small: Path, tmp_path: Path) -> None
     options += ["--test", f"paths.dev={tmp_path / 'other.conllu'}", "--cascade.trainer.epochs", 1]
     shown = run(*options)
     assert "4/4 no labels, seed 1: done" in shown.stderr
-    for part in ("on dev, 2 seeds, compared with 'as it is'", "on test", "chunk_f", "no labels", "p (docs, Holm)"):
+    for part in (
+        "on dev, 2 seeds, compared with 'as it is'",
+        "on test",
+        "chunk_f",
+        "no labels",
+        "p (docs, Holm)",
+        "ms an update",
+    ):
         assert part in shown.stdout, part
     again = run(*options, "--json")
     assert "done" not in again.stderr
     report = json.loads(again.stdout)
     assert (report["baseline"], report["seeds"], report["failures"]) == ("as it is", [0, 1], [])
     assert report["variants"] == {"as it is": {}, "no labels": {"components.*.graph.edges.*.*.labels": None}}
+    efforts = report["efforts"]
+    assert efforts["as it is"]["updates"] == efforts["no labels"]["updates"] == 2
+    assert efforts["as it is"]["parameters"] > efforts["no labels"]["parameters"]
+    assert all(own["seconds"] > 0 and own["memory"] > 2**20 for own in efforts.values())
     row = next(r for r in report["rows"] if (r["variant"], r["task"], r["split"]) == ("no labels", "tag", "dev"))
     assert row["metric"] == "tag_acc" and set(row["scores"]) == {"0", "1"}
     assert row["delta"].keys() >= {"value", "low", "high", "p", "adjusted", "docs_p"}
