@@ -183,6 +183,10 @@ def measure(model: CascadeModel, docs: Sequence[Doc]) -> Measured:
 
 
 def _peak() -> int:
+    """Largest size of this process, in bytes. On Linux, `ru_maxrss` would begin with that of its parent."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(status.read_text().partition("VmHWM:")[2].split(maxsplit=1)[0])
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else 1024 * size
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import numpy as np
 
 from cascade.docs import Passage
 from cascade.retrieval.index import Index
+from tests.bench.measure import peak
 from tests.bench.text import texts
 from tests.retrieval.made import document
 
@@ -68,7 +68,7 @@ def indexing(passages: int, vectors: bool) -> dict[str, float]:
         with timed(figures, "reopen"):
             index = Index.open(path, encoder=encoder)
             index.search(questions[0])
-        figures["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        figures["peak MB"] = peak()
         figures["problems"] = len(index.verify())
         kept = (d for d in documents(passages) if int(d[0].partition("d")[2]) >= CHANGED // PER_DOCUMENT)
         rebuilt = Index.build(Path(folder) / "new", chain(more, kept), encoder=encoder)
