@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from cascade.cli.ablate import ablate
 from cascade.cli.annotate import annotate
 from cascade.cli.ask import ask
+from cascade.cli.autosem import autosem
 from cascade.cli.calibrate import calibrate
 from cascade.cli.check import check
 from cascade.cli.compare import compare
@@ -69,6 +70,7 @@ app.command(context_settings=EXTRA)(extend)
 app.command(context_settings=EXTRA)(fisher)
 app.command(context_settings=EXTRA)(check)
 app.command(context_settings=EXTRA)(ablate)
+app.command(context_settings=EXTRA)(autosem)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(calibrate)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from spacy.tokens import Doc
 
+from cascade.training.batching import Batches
 from cascade.training.history import History
 
 Annotated = Sequence[tuple[Doc, tuple[str, ...]]]
@@ -41,6 +42,8 @@ class Schedule(ABC):
     taken.
     """
 
+    batches: Batches
+    """How Docs become batches."""
     sweeps: ClassVar[bool]
     """Whether an epoch goes task by task."""
 
