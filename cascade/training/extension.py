@@ -23,8 +23,9 @@ def extend(
     """A model of a larger or of the same graph that begins with the weights of a trained one.
 
     Encoder and old tasks have the weights, labels and calibration that they had, new tasks are initialized from the
-    corpora. The vocabulary of the encoder is not filled again. The encoder has to be as it was, but for its dropouts,
-    and for a conditioning of new tasks, which may be added, or go on after the tasks of the old one.
+    corpora, by torch's global generator: seed it before. The vocabulary of the encoder is not filled again. The encoder
+    has to be as it was, but for its dropouts, and for a conditioning of new tasks, which may be added, or go on after
+    the tasks of the old one.
 
     Args:
         model: The trained model; it stays as it is.
