@@ -38,6 +38,7 @@ from cascade.evaluation import score_tasks
 from cascade.graph import TaskGraph
 from cascade.model import CascadeModel
 from cascade.nn.encoders import Transformer
+from cascade.nn.precision import Precision
 from cascade.nn.sharing import Bottleneck, ConditionalNorm, Conditioning, HyperNetwork, LowRank
 from cascade.tasks import TextClassification
 from cascade.training import Batches, Corpus, Trainer, curves, optimizers, schedules
@@ -72,6 +73,7 @@ CONDITIONINGS: Mapping[str, Callable[..., Conditioning]] = {
 }
 SCHEMES = ("full", "single", *CONDITIONINGS)
 ENCODER = "minilm"
+PRECISION: Precision = "bf16"
 RATE = 1e-3
 """Learning rate of all that is new; a pretrained encoder that is trained along has a twentieth of it."""
 SLOWER = 0.05
@@ -280,7 +282,7 @@ def fit(model: CascadeModel, corpora: Sequence[Corpus], folder: Path, *, body: b
         weighting=Static(weights={name: WEIGHT for name in model.graph.names() if name == MULTIPLE}),
         rates={"encoder": SLOWER} if body else {},
         average=None,  # it would be a second copy of all weights, fixed ones among them
-        precision="bf16",
+        precision=PRECISION,
         epochs=epochs,
         seed=seed,
         cpu=True,

@@ -39,7 +39,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def small(request: pytest.FixtureRequest, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tiny encoder, and no other process."""
+    """A tiny encoder, and no other process; accelerate knows one precision a process, which other tests have set."""
+    monkeypatch.setattr(adapters, "PRECISION", "no")
     monkeypatch.setattr(adapters, "ENCODER", request.getfixturevalue("tiny_bert"))
     monkeypatch.setattr(adapters, "in_fresh_process", lambda function, *arguments: function(*arguments))
 
