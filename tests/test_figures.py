@@ -23,7 +23,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "pipelines").glob("*/README.md"))]
 CONFIGS = sorted((ROOT / "pipelines").glob("*/*.cfg"))
 
 SPLIT = re.compile(r"\b(train|dev|test|trial)\b", re.IGNORECASE)
-COMMAND = re.compile(r"(^|`|\$ )(cascade|make|(python -m )?spacy) [a-z]", re.MULTILINE)
+COMMAND = re.compile(
+    r"(^|`|\$ )((cascade|make|(python -m )?spacy) [a-z]|pytest -m [a-z]|python -m tests\.bench\.[a-z])", re.MULTILINE
+)
 SCORE = re.compile(r"^\W*\d+\.\d+\W*(\([^)]*\))?\W*$")
 SPEED = re.compile(r"words/s|words per second|words_per_second|speed", re.IGNORECASE)
 PROSE_SCORE = re.compile(r"(?<![\d.])\d{2}\.\d{1,2}(?![\d.]*\d| ?(MB|GB|M|million|ms|s|seconds|minutes|hours|GHz)\b)")

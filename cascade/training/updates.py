@@ -23,6 +23,7 @@ from cascade.training.history import History
 from cascade.training.observing import Observer, undisturbed
 from cascade.training.optimizers import Optimizer
 from cascade.training.regularizers import Regularizer
+from cascade.training.regularizers.base import total
 from cascade.training.schedules import Step
 from cascade.training.unfreezing import Unfreezing
 from cascade.training.weighting import Weighting
@@ -130,7 +131,7 @@ class Updates:
         if not losses:
             return
         self._count(losses, number)
-        penalty = sum((r.penalty(step, batch, outputs) for r in self.regularizers), torch.zeros(()))
+        penalty = total(regularizer.penalty(step, batch, outputs) for regularizer in self.regularizers)
         weighed = self.weighting.weigh(losses, history)
         self.flow.add({task: self._risen(task, progress) * loss for task, loss in weighed.items()}, penalty, share)
 

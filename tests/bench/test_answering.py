@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import answering, beside, peers
-from tests.bench.bars import ANSWERING, HAYSTACK, OPEN, PRUNED, QA, READING, UNANSWERABLE, Bar
+from tests.bench.bars import ANSWERING, HAYSTACK, OPEN, PRUNED, QA, READING, UNANSWERABLE, Bar, cases
 from tests.bench.fresh import in_fresh_process
 from tests.bench.results import Results
 
@@ -82,7 +82,7 @@ def measure(data_folder: Path, model: str, request: pytest.FixtureRequest, resul
     return measure
 
 
-@pytest.mark.parametrize("bar", ANSWERING, ids=str)
+@pytest.mark.parametrize("bar", cases(ANSWERING))
 def test_bar(bar: Bar, measure: Measure) -> None:
     found = measure(bar.setting)
     if PART != "test":

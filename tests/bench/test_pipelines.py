@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cascade.config import shipped
-from tests.bench.bars import BARS, MEGABYTES, PEER, PIPELINES, SPEED, Bar
+from tests.bench.bars import BARS, MEGABYTES, PEER, PIPELINES, SPEED, Bar, cases
 from tests.bench.fresh import in_fresh_process
 from tests.bench.measure import speed
 from tests.bench.results import Results
@@ -47,14 +47,7 @@ def measure(results: Results, peer: str | None) -> Measure:
     return measure
 
 
-def cases() -> list[object]:
-    """The bars; those that are known not to be met are expected to fail."""
-    return [
-        pytest.param(bar, id=str(bar), marks=pytest.mark.xfail(reason=bar.unmet) if bar.unmet else ()) for bar in BARS
-    ]
-
-
-@pytest.mark.parametrize("bar", cases())
+@pytest.mark.parametrize("bar", cases(BARS))
 def test_bar(
     bar: Bar,
     data_folder: Path,
