@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,7 @@ def autosem(
     evaluations: Annotated[
         int, typer.Option(min=1, help="Of the selection: as often, a task is chosen, trained and judged.")
     ] = 30,
-    length: Annotated[int, typer.Option(min=1, help="Updates between two evaluations, in both stages.")] = 100,
+    length: Annotated[int, typer.Option(min=1, help="Batches between two evaluations, in both stages.")] = 100,
     keep: Annotated[float, typer.Option(help="A task is kept whose utility is above this.")] = 0.5,
     rounds: Annotated[int, typer.Option(min=1, help="Ratios that are tried at most.")] = 10,
     largest: Annotated[int, typer.Option(min=1, help="The largest number in a ratio.")] = 5,
@@ -37,8 +37,9 @@ def autosem(
     """Choose auxiliary tasks for a main one, then the ratio in which to mix them (Guo et al. 2019).
 
     The schedule of CONFIG gives way to Thompson sampling over tasks, and then to one ratio after another, which a
-    Gaussian process proposes; each ratio is trained for the epochs of CONFIG. Settings are changed by --section.key
-    value. The best model is in DIR/mixing/RATIO/best.
+    Gaussian process proposes; each ratio is trained for the epochs of CONFIG, and judged by the best dev score of the
+    main task. The model that has it is in DIR/mixing/RATIO/best_by_task/TASK. Settings are changed by
+    --section.key value.
     """
     overrides = parse_overrides(context.args)
 
@@ -51,7 +52,9 @@ def autosem(
     corpora = corpora_from_config(settings)
 
     def trainer() -> Trainer:
-        return trainer_from_config(settings, corpora)
+        # What belongs to a schedule goes with it.
+        made = trainer_from_config(settings, corpora)
+        return replace(made, clips={}, evaluate_every=1, evaluate_steps=None, best_by_task=True)
 
     def mixing(ratio: dict[str, int]) -> Trainer:
         made = trainer()
@@ -61,10 +64,11 @@ def autosem(
     bandit = Sampled(sampling=Thompson(main=main, seed=first.seed), batches=first.schedule.batches, length=length)
     selection = replace(first, schedule=bandit, epochs=evaluations, patience=None, vote=False)
     found = search(selection, mixing, output, keep=keep, rounds=rounds, largest=largest, seed=first.seed)
-    best = output / "mixing" / "-".join(map(str, found.ratio.values())) / "best"
+    best = found.folder / "best_by_task" / main
     if as_json:
         tried = [{"ratio": dict(zip(found.tasks, r, strict=True)), "score": s} for r, s in found.tried.items()]
-        write_json({"model": str(best), **asdict(found), "tried": tried, "ratio": found.ratio})
+        kept = {"utilities": found.utilities, "tasks": found.tasks, "tried": tried, "ratio": found.ratio}
+        write_json({"model": str(best), **kept})
     else:
         print_table(f"what helps {main}", _utilities(found, main))
         print_table(f"ratios, by the best dev score of {main}; the best model: {best}", _ratios(found))

@@ -15,13 +15,11 @@ from pathlib import Path
 import psutil
 import torch
 from confection import Config
-from rich.console import Console
 
 from cascade.config import corpora_from_config, dev_from_config, trainer_from_config
-from cascade.diagnostics.cells import LOG, Cell, Measured, Trained, with_gold
+from cascade.diagnostics.cells import LOG, Cell, Measured, Trained
 from cascade.diagnostics.overriding import Overrides
 from cascade.errors import CascadeError, ConfigError
-from cascade.training import Corpus
 
 PAUSE = 0.1  # seconds between looks at the processes
 
@@ -60,26 +58,21 @@ class Plan:
     make: Callable[[str, int], Config]
     test: Config | None = None
 
-    def check(self, names: Sequence[str]) -> None:
-        """Find what is wrong before anything is trained: unknown keys, missing files, methods that do not fit.
-
-        Args:
-            names: Of the variants that are looked at.
+    def check(self) -> None:
+        """Find what is wrong before anything is trained: unknown keys, graphs that cannot work, missing files.
 
         Raises:
-            ConfigError: With what is wrong, by variant.
+            ConfigError: With everything that is wrong, by variant.
         """
-        problems, read = list[str](), dict[str, Sequence[Corpus]]()
-        for name in names:
+        problems, read = list[str](), set[str]()
+        for name in self.names:
             try:
                 config = self.make(name, self.seeds[0])
-                trainer = trainer_from_config(config, corpora=())
+                trainer_from_config(config, corpora=())
                 described = json.dumps([config.get(key) for key in ("corpora", "nlp")])
                 if described not in read:
-                    read[described] = corpora_from_config(config)
-                trainer.corpora, trainer.console = read[described], Console(quiet=True)
-                trainer.corpora = with_gold(trainer)
-                trainer.check()
+                    read.add(described)
+                    corpora_from_config(config)
             except CascadeError as error:
                 problems.append(f"{name}: {error}")
         if self.test is not None:
@@ -101,8 +94,8 @@ class Plan:
         Raises:
             ConfigError: See `check` and `Cell.prepare`.
         """
+        self.check()
         cells = {(v, seed): Cell(where / str(seed)) for v, where in self.folders(folder).items() for seed in self.seeds}
-        self.check(list(dict.fromkeys(variant for (variant, _), cell in cells.items() if not cell.done(test=False))))
         for (variant, seed), cell in cells.items():
             cell.prepare(self.make(variant, seed), self.test)
         # One seed after another, so that what is there after half of the time can be compared.

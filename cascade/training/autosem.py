@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,13 @@ class Mixture:
         utilities: How likely it is that a task does not harm the main one, by task; see `Thompson.utilities`.
         tasks: The main task, then those that were kept.
         tried: The main task's best score by ratio of these, in the order of trial.
+        folder: The run of the best ratio; with `best_by_task`, the model of that score is in it.
     """
 
     utilities: dict[str, float]
     tasks: tuple[str, ...]
     tried: dict[Ratio, float]
+    folder: Path
 
     @property
     def ratio(self) -> dict[str, int]:
@@ -69,12 +71,14 @@ def autosem(
     utilities = sampling.utilities(selection.model.graph.order(), _run(selection, folder / "selection"))
     tasks = (main, *(task for task, utility in utilities.items() if task != main and utility > keep))
 
+    def place(ratio: Iterable[int]) -> Path:
+        return folder / "mixing" / "-".join(map(str, ratio))
+
     def best(ratio: dict[str, int]) -> float:
-        name = "-".join(map(str, ratio.values()))
-        return max(scores[main] for scores in _run(mixing(ratio), folder / "mixing" / name).scores)
+        return max(scores[main] for scores in _run(mixing(ratio), place(ratio.values())).scores)
 
     tried = search(best, tasks, rounds=rounds, largest=largest, seed=seed)
-    return Mixture(utilities=utilities, tasks=tasks, tried=tried)
+    return Mixture(utilities=utilities, tasks=tasks, tried=tried, folder=place(max(tried, key=lambda ratio: tried[ratio])))
 
 
 def _run(trainer: Trainer, folder: Path) -> History:

@@ -167,15 +167,6 @@ class Trainer:
         named += [p for p in self.schedule.problems(trained, within_epochs=within) if frozen and p not in known]
         return [f"{problem}, and frozen= has {', '.join(frozen)}: take it out of one of them" for problem in named]
 
-    def check(self) -> None:
-        """See that training can start, without writing anything; the model is initialized by it.
-
-        Raises:
-            TrainingError: A task has no gold, an epoch no step, or a method does not fit the graph.
-        """
-        with ExitStack() as stack:
-            self._run(RunFolder(""), stack).check()
-
     def fit(self, output_dir: str | Path, *, resume: bool = False) -> dict[str, float]:
         """Train; afterwards the model carries the weights of the best evaluation.
 

@@ -17,16 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from itertools import starmap
-from multiprocessing import get_context
 from pathlib import Path
-from random import Random
 from statistics import mean
-from typing import Any, TypeVar
+from typing import Any
 
 import spacy
 from accelerate.utils import set_seed
@@ -48,6 +44,7 @@ from cascade.tasks import Chunking, Entities, Parsing, Tagging
 from cascade.training import Batches, Corpus, Trainer, curves, extend, optimizers, schedules
 from cascade.training.regularizers import Elastic, Regularizer, Successive, measure_fisher, save_fisher
 from cascade.training.scoring import main_score
+from tests.bench.grids import SEVERAL, drawn, keep, require_same, spread
 
 POS, CHUNK, PARSE, ENTITIES = "pos", "chunk", "parse", "entities"
 EWT, CONLL, WNUT, GUM = "EWT", "CoNLL-2000", "WNUT-17", "GUM"
@@ -60,7 +57,6 @@ METHODS = {
 }
 """By setting, with the strength of a penalty or the share of the old data that is gone over again. Where only the data
 are new, no task is that could have an adapter of its own, and nothing is left to train of a frozen model."""
-SEVERAL = "several times for several; all by default"
 PRECISION: Precision = "bf16"
 BEST, SCORES, FISHER = "best", "scores.json", "fisher.safetensors"
 
@@ -68,7 +64,6 @@ Scores = dict[str, float]
 """By corpus and task."""
 Measured = dict[str, Scores]
 """On dev and test."""
-Given = TypeVar("Given")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,12 +155,6 @@ def read(plan: Plan) -> Data:
         for name, (share, train, dev, _) in sets.items()
     }
     return Data(corpora=corpora, test={name: drawn(test, plan.test) for name, (*_, test) in sets.items()})
-
-
-def drawn(docs: Sequence[Doc], number: float, seed: int = 0) -> list[Doc]:
-    """So many Docs, or a share of them if it is a fraction, drawn by chance and always the same, in their order."""
-    wanted = number if isinstance(number, int) else round(number * len(docs))
-    return [docs[i] for i in sorted(Random(seed).sample(range(len(docs)), min(wanted, len(docs))))]
 
 
 def train(
@@ -269,30 +258,6 @@ def measured(model: CascadeModel, data: Data, names: Sequence[str] = (EWT, CONLL
         }
         for part, sets in parts.items()
     }
-
-
-def keep(file: Path, found: Any) -> None:
-    """Write a file of JSON that appears whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}")
-    fresh.write_text(json.dumps(found, indent=2) + "\n")
-    fresh.replace(file)
-
-
-def require_same(file: Path, plan: Mapping[str, Any]) -> None:
-    """Keep a plan beside what is found by it, so that what another one found is not taken for it."""
-    if not file.is_file():
-        keep(file, plan)
-    if (before := json.loads(file.read_text())) != plan:
-        raise SystemExit(f"{file.parent} holds results of {before}, not of {plan}: name another folder")
-
-
-def spread(function: Callable[..., Given], jobs: Iterable[tuple[Any, ...]], processes: int) -> list[Given]:
-    """What a function gives for all jobs, in their order; several at a time where there are several processes."""
-    if processes == 1:
-        return list(starmap(function, jobs))
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return [each.result() for each in [pool.submit(function, *job) for job in jobs]]
 
 
 def summary(before: Sequence[Scores], after: Sequence[Scores], setting: str) -> dict[str, Any]:

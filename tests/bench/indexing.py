@@ -15,7 +15,7 @@ import numpy as np
 
 from cascade.docs import Passage
 from cascade.retrieval.index import Index
-from tests.bench.measure import peak
+from tests.bench.memory import peak
 from tests.bench.text import texts
 from tests.retrieval.made import document
 

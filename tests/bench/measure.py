@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, cycle, islice
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +12,7 @@ from spacy.tokens import Doc
 
 from cascade.components.loading import load
 from cascade.evaluation import bare_copy, timed_pipe
+from tests.bench.memory import peak, start_peak
 from tests.bench.settings import PREDICTED, SETTINGS
 from tests.bench.text import texts
 
@@ -65,18 +64,6 @@ def peaks(pipeline: str, words: list[int], zone: int = 10_000) -> dict[str, Any]
         found[str(limit)] = peak()
     seconds = perf_counter() - begin
     return {**found, "same": _annotation(nlp(KNOWN)) == before, "words_per_second": done / seconds}
-
-
-def start_peak() -> None:
-    """Let the peak of the resident memory begin at what is resident now; see proc_pid_clear_refs(5)."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak() -> float:
-    """The peak of the resident memory, MB."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 1000
 
 
 def processes(pipeline: str, words: int, batch: int = 64) -> dict[str, Any]:

@@ -5,10 +5,11 @@
 The main task is chunking, with a small share of CoNLL-2000. Tags and trees of EWT are to help it; `shuffled` are the
 same tags, dealt out to the words of EWT by chance. All tasks read one small recurrent encoder. What each task is given
 is shown: in stage 1 how often it was drawn, how often the main score had not fallen then, and the utility that this
-comes to; in stage 2 its share of the batches in the best ratio. Beside it stand the main task alone and all tasks drawn
-alike, with as many steps as a ratio is tried with.
+comes to; in stage 2 its share of the batches in the best ratio. Unless `--keep` says so, stage 1 leaves none out.
 
-Dev, which is drawn from the last tenth of train, chooses tasks, ratio and epoch; `test` is the test set. A training
+Beside it stand the main task alone and all tasks drawn alike, with as many steps as one ratio is tried with. AutoSeM
+takes as many for every ratio and chooses among them, so its dev scores are those of the luckiest of many trainings.
+Dev, which is drawn from the last tenth of train, chooses ratio and epoch; `test` is the test set. A training
 that is done is not repeated, and one that was killed goes on: the same command again prints the tables.
 """
 
@@ -46,7 +47,7 @@ from cascade.training.autosem import autosem
 from cascade.training.folder import RunFolder
 from cascade.training.history import History
 from cascade.training.schedules import Schedule
-from tests.bench.continual import SEVERAL, drawn, keep, require_same, spread
+from tests.bench.grids import SEVERAL, drawn, keep, require_same, spread
 
 MAIN, POS, PARSE, SHUFFLED = "chunk", "pos", "parse", "shuffled"
 TASKS = (MAIN, POS, PARSE, SHUFFLED)
@@ -184,7 +185,6 @@ def select(corpora: Corpora, plan: Plan, seed: int, folder: Path) -> tuple[Path,
         rounds=plan.rounds,
         seed=seed,
     )
-    best = max(found.tried, key=found.tried.__getitem__)
     scores = [row["main"] for row in RunFolder(folder / "selection").metrics.rows()]
     told = {
         "utilities": found.utilities,
@@ -194,7 +194,7 @@ def select(corpora: Corpora, plan: Plan, seed: int, folder: Path) -> tuple[Path,
             {"ratio": dict(zip(found.tasks, ratio, strict=True)), "dev": dev} for ratio, dev in found.tried.items()
         ],
     }
-    return folder / "mixing" / "-".join(map(str, best)), told
+    return found.folder, told
 
 
 def drawn_tasks(bandit: sampling.Thompson, scores: Sequence[Mapping[str, float]]) -> Found:

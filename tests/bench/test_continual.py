@@ -108,11 +108,8 @@ def test_graphs_and_penalties(tmp_path: Path) -> None:
     assert continual.methods("gum", ["ewc=3", "frozen", "ewc=5"]) == ["ewc=3", "ewc=5"]
 
 
-def test_docs_are_drawn_always_the_same(data: Data) -> None:
+def test_what_is_gone_over_again(data: Data) -> None:
     docs = [doc for own in data.test.values() for doc in own]
-    assert continual.drawn(docs, 3) == continual.drawn(docs, 3) and continual.drawn(docs, 99) == docs
-    assert len(continual.drawn(docs, 0.5)) == round(len(docs) / 2)
-    assert [doc for doc in docs if doc in continual.drawn(docs, 4)] == continual.drawn(docs, 4), "in their order"
     corpus = continual.again(Corpus(train=docs, dev=docs, name="old"), 0.5, seed=1)
     assert (corpus.name, len(corpus.train), corpus.dev) == ("old", round(len(docs) / 2), ())
 
@@ -144,8 +141,3 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "30% of train of EWT" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="holds results of"):
         continual.main([*given, "--share", "0.1"])
-
-
-def test_jobs_in_several_processes() -> None:
-    jobs = [(7, 2), (9, 4), (5, 5)]
-    assert continual.spread(divmod, jobs, 1) == continual.spread(divmod, jobs, 2) == [(3, 1), (2, 1), (1, 0)]

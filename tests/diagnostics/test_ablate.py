@@ -70,17 +70,6 @@ def test_a_grid(config: Path, tmp_path: Path) -> None:
     assert not (out / "all" / "1" / "last").exists()
 
 
-def test_a_method_that_does_not_fit_is_found_before_anything_is_trained(config: Path, tmp_path: Path) -> None:
-    """Task by task, no update has two gradients that could be in conflict."""
-    misfit = {
-        "cascade.trainer.gradients": {"@cascade_gradients": "cascade.PCGrad.v1"},
-        "cascade.trainer.schedule": {"@cascade_schedules": "cascade.Successive.v1"},
-    }
-    with pytest.raises(ConfigError, match=r"^task by task: PCGrad\(\).*every update trains one task alone"):
-        grid(config, {"all": {}, "task by task": misfit}, tmp_path / "grid")
-    assert not (tmp_path / "grid").exists()
-
-
 def test_a_grid_that_is_killed_goes_on(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def dying(folders: Sequence[Path], jobs: int, ended: Callable[[Path, str | None], None]) -> dict[Path, str]:
         Cell(folders[0]).work()

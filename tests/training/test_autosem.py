@@ -49,6 +49,7 @@ def test_both_stages(trainer: Make, tmp_path: Path) -> None:
         (row,) = RunFolder(tmp_path / "mixing" / "-".join(map(str, ratio))).metrics.rows()
         assert row["main"]["sents"] == score
     assert found.tried[tuple(found.ratio.values())] == max(found.tried.values())
+    assert found.folder == tmp_path / "mixing" / "-".join(map(str, found.ratio.values()))
 
 
 def test_called_again_it_trains_nothing(trainer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
