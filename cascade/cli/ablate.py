@@ -87,7 +87,8 @@ def ablate(
         for split in dict.fromkeys(row.split for row in found.rows):
             rows = [row for row in found.rows if row.split == split]
             print_table(f"{config} on {split}, {counted(seeds)}, compared with {found.baseline!r}", _table(rows))
-        print_table("what the trainings took", _efforts(found.efforts))
+        if found.efforts:
+            print_table("what the trainings took", _efforts(found.efforts))
     require_success(found.failures)
 
 
