@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cascade.errors import TrainingError
@@ -78,7 +78,8 @@ def autosem(
         return max(scores[main] for scores in _run(mixing(ratio), place(ratio.values())).scores)
 
     tried = search(best, tasks, rounds=rounds, largest=largest, seed=seed)
-    return Mixture(utilities=utilities, tasks=tasks, tried=tried, folder=place(max(tried, key=lambda ratio: tried[ratio])))
+    found = Mixture(utilities=utilities, tasks=tasks, tried=tried, folder=folder)
+    return replace(found, folder=place(found.ratio.values()))
 
 
 def _run(trainer: Trainer, folder: Path) -> History:
