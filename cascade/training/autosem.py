@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from cascade.errors import TrainingError
@@ -23,13 +23,18 @@ class Mixture:
         utilities: How likely it is that a task does not harm the main one, by task; see `Thompson.utilities`.
         tasks: The main task, then those that were kept.
         tried: The main task's best score by ratio of these, in the order of trial.
-        folder: The run of the best ratio; with `best_by_task`, the model of that score is in it.
+        runs: The folder of their runs.
     """
 
     utilities: dict[str, float]
     tasks: tuple[str, ...]
     tried: dict[Ratio, float]
-    folder: Path
+    runs: Path
+
+    @property
+    def folder(self) -> Path:
+        """The run of the best ratio; with `best_by_task`, the model of the best score is in it."""
+        return _place(self.runs, self.ratio)
 
     @property
     def ratio(self) -> dict[str, int]:
@@ -71,15 +76,17 @@ def autosem(
     utilities = sampling.utilities(selection.model.graph.order(), _run(selection, folder / "selection"))
     tasks = (main, *(task for task, utility in utilities.items() if task != main and utility > keep))
 
-    def place(ratio: Iterable[int]) -> Path:
-        return folder / "mixing" / "-".join(map(str, ratio))
+    runs = folder / "mixing"
 
     def best(ratio: dict[str, int]) -> float:
-        return max(scores[main] for scores in _run(mixing(ratio), place(ratio.values())).scores)
+        return max(scores[main] for scores in _run(mixing(ratio), _place(runs, ratio)).scores)
 
     tried = search(best, tasks, rounds=rounds, largest=largest, seed=seed)
-    found = Mixture(utilities=utilities, tasks=tasks, tried=tried, folder=folder)
-    return replace(found, folder=place(found.ratio.values()))
+    return Mixture(utilities=utilities, tasks=tasks, tried=tried, runs=runs)
+
+
+def _place(runs: Path, ratio: Mapping[str, int]) -> Path:
+    return runs / "-".join(map(str, ratio.values()))
 
 
 def _run(trainer: Trainer, folder: Path) -> History:

@@ -45,7 +45,7 @@ from cascade.training import Batches, Corpus, Trainer, curves, optimizers, sched
 from cascade.training.folder import RunFolder
 from cascade.training.weighting import Static
 from tests.bench.fresh import in_fresh_process
-from tests.bench.grids import keep, require_same
+from tests.bench.grids import SEVERAL, keep, require_same
 from tests.bench.memory import peak, start_peak
 
 FILES: Mapping[str, Mapping[str, str]] = {
@@ -332,7 +332,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """What is to be run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--scheme", choices=SCHEMES, action="append", help="several times for several; all by default")
+    parser.add_argument("--scheme", choices=SCHEMES, action="append", help=SEVERAL)
     parser.add_argument("--share", type=float, default=0.25, help="of train and dev of each task")
     parser.add_argument("--cap", type=int, default=6000, help="texts of a part, at most")
     parser.add_argument("--test-share", type=float, default=1.0, help="of test")

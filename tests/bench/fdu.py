@@ -32,6 +32,7 @@ from cascade.nn.encoders.base import EncoderSpec
 from cascade.tasks import Adversary, TextClassification
 from cascade.training import Batches, Corpus, Trainer, curves, optimizers, schedules
 from cascade.training.regularizers import Orthogonality, Regularizer
+from tests.bench.grids import SEVERAL, keep
 
 ENCODERS = ("recurrent", "minilm")
 METHODS = ("single", "hard", "adversarial")
@@ -130,7 +131,7 @@ def run(
         graph, chosen = make_graph(encoder, method, domains), [corpora[domain] for domain in domains]
         model = train(graph, chosen, own, encoder=encoder, epochs=epochs, seed=seed)
         accuracies |= {domain: accuracy(model, test[domain], domain) for domain in domains}
-    file.write_text(json.dumps(accuracies))
+    keep(file, accuracies)
     return accuracies
 
 
@@ -151,8 +152,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--encoder", choices=ENCODERS, default="recurrent")
-    parser.add_argument("--method", choices=METHODS, action="append", help="several times for several; all by default")
-    parser.add_argument("--domain", choices=DOMAINS, action="append", help="several times for several; all by default")
+    parser.add_argument("--method", choices=METHODS, action="append", help=SEVERAL)
+    parser.add_argument("--domain", choices=DOMAINS, action="append", help=SEVERAL)
     parser.add_argument("--share", type=float, default=1.0, help="of train and dev of each domain")
     parser.add_argument("--test-share", type=float, default=1.0, help="of test")
     parser.add_argument("--words", type=int, default=250, help="of a review that are read")

@@ -43,6 +43,7 @@ from cascade.training.optimizers import Adam
 from cascade.training.regularizers import Successive
 from cascade.training.schedules import Joint
 from tests.bench.answering import SPLIT, V1
+from tests.bench.grids import keep
 from tests.bench.handed import Handed, hand, narrowed, places
 
 JOINT, SUCCESSIVE, APART = "joint", "joint, successive regularization", "apart"
@@ -153,7 +154,7 @@ def scored(folder: Path, system: str, seed: int, plan: Plan) -> Table:
         predict = (apart if system == APART else together)(place, system, seed, plan)
         dev, test = (list(predict(_docs(part, plan))) for part in ("dev", "test"))
         settings = fit([Labelled(candidates=one.candidates, answers=one.answers) for one in dev])
-        done.write_text(json.dumps({one.id: one.scores(settings) for one in test}))
+        keep(done, {one.id: one.scores(settings) for one in test})
     table: Table = json.loads(done.read_text())
     return table
 
@@ -309,7 +310,7 @@ def main() -> None:
     given = vars(parser.parse_args())
     folder, seeds = given.pop("folder"), given.pop("seeds")
     report = grid(folder, seeds, Plan(**given))
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    keep(folder / "report.json", report)
     Console().print(printed(report))
 
 

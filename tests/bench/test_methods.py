@@ -16,19 +16,13 @@ from tests.training.test_methods import METHODS, files, settings
 pytestmark = pytest.mark.bench
 
 CHILD = """
-import os, signal, sys
+import sys
 import torch
 torch.set_num_threads(1)
-from cascade.training.updates import Updates
 from tests.training.conftest import make_trainer
+from tests.training.killing import kill_for_good
 from tests.training.test_methods import settings
-take, taken = Updates.take, []
-def mortal(self, *arguments, **named):
-    if len(taken) == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    taken.append(1)
-    take(self, *arguments, **named)
-Updates.take = mortal
+kill_for_good(5)
 make_trainer(**settings(sys.argv[1])).fit(sys.argv[2])
 """
 

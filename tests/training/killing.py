@@ -1,12 +1,17 @@
-"""A run that ends in the middle, as if its process had been killed."""
+"""A run that ends in the middle: as if its process had been killed, or by killing it."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cascade.training.updates import Updates
+
+Take = Callable[..., None]
 
 
 class Killed(Exception):
@@ -15,12 +20,26 @@ class Killed(Exception):
 
 def kill(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Let the next run end before one of its updates."""
+
+    def end() -> None:
+        raise Killed
+
+    monkeypatch.setattr(Updates, "take", _mortal(after, end))
+
+
+def kill_for_good(after: int) -> None:
+    """Let this process be killed before one of the updates of its run."""
+    Updates.take = _mortal(after, lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[method-assign]
+
+
+def _mortal(after: int, end: Callable[[], None]) -> Take:
+    """`Updates.take`, which ends in the place of an update."""
     take, taken = Updates.take, []
 
     def mortal(self: Updates, *arguments: Any, **named: Any) -> None:
         if len(taken) == after:
-            raise Killed
+            end()
         taken.append(1)
         take(self, *arguments, **named)
 
-    monkeypatch.setattr(Updates, "take", mortal)
+    return mortal

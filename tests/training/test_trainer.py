@@ -109,18 +109,11 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
 
 
 CHILD = """
-import os, runpy, signal, sys
+import runpy, sys
 import torch
-from cascade.training.updates import Updates
-from tests.training.killing import Killed, kill
+from tests.training.killing import kill_for_good
 torch.set_num_threads(1)
-take, taken = Updates.take, []
-def mortal(self, *arguments, **named):
-    if len(taken) == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    taken.append(1)
-    take(self, *arguments, **named)
-Updates.take = mortal
+kill_for_good(5)
 runpy.run_path(sys.argv[1])["make_trainer"](epochs=2, checkpoint_every=2).fit(sys.argv[2])
 """
 
