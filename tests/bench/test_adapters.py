@@ -11,7 +11,7 @@ from cascade import storage
 from cascade.errors import DataError
 from cascade.model import CascadeModel
 from tests.bench import adapters
-from tests.nn.conftest import tiny, tiny_bert, tokenizer  # noqa: F401 # fixtures
+from tests.nn.conftest import tiny, tiny_bert  # noqa: F401 # fixtures
 
 SETTINGS = adapters.Settings(share=1.0, cap=9, test_share=0.5, words=4, epochs=1)
 TEXTS = {

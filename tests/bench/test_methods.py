@@ -11,28 +11,30 @@ import pytest
 
 from tests.bench.fresh import ROOT, environment
 from tests.training.conftest import make_trainer
-from tests.training.test_methods import METHODS, files, settings
+from tests.training.methods import METHODS, settings
+from tests.training.test_methods import files
 
 pytestmark = pytest.mark.bench
 
 CHILD = """
 import sys
+from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from tests.training.conftest import make_trainer
 from tests.training.killing import kill_for_good
-from tests.training.test_methods import settings
+from tests.training.methods import settings
 kill_for_good(5)
-make_trainer(**settings(sys.argv[1])).fit(sys.argv[2])
+make_trainer(**settings(sys.argv[1], Path(sys.argv[2]))).fit(sys.argv[3])
 """
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_killed_for_good(name: str, tmp_path: Path) -> None:
     run = tmp_path / "b" / "run"
-    command = [sys.executable, "-c", CHILD, name, str(run)]
+    command = [sys.executable, "-c", CHILD, name, str(tmp_path), str(run)]
     child = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert child.returncode == -signal.SIGKILL, child.stderr
-    make_trainer(**settings(name)).fit(run, resume=True)
-    make_trainer(**settings(name)).fit(tmp_path / "a" / "run")
+    make_trainer(**settings(name, tmp_path)).fit(run, resume=True)
+    make_trainer(**settings(name, tmp_path)).fit(tmp_path / "a" / "run")
     assert files(run) == files(tmp_path / "a" / "run")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from string import ascii_lowercase
 from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from tokenizers import Tokenizer
 
 from cascade.nn.encoders import Encoder, State
 from cascade.nn.rows import Rows
+from tests.nn.tiny import make_tokenizer, save_tiny
 
 Texts = Sequence[Sequence[str]]
 
@@ -42,34 +41,17 @@ def encode() -> Callable[..., State]:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
-    """Lower-casing word pieces: every letter, alone and within a word, and a few words."""
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *ascii_lowercase, *(f"##{c}" for c in ascii_lowercase)]
-    vocabulary = {piece: i for i, piece in enumerate([*pieces, "the", "cat", "##ting"])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    specials = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=specials
-    )
-    return tokenizer
+    """That of the tiny transformers."""
+    return make_tokenizer()
 
 
 @pytest.fixture(scope="session")
-def tiny(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """A folder with a random transformer of two blocks, by its architecture; it reads 24 pieces at most."""
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """A folder with a tiny transformer, by its architecture."""
 
     def make(model_type: str = "bert", **settings: Any) -> str:
         folder = tmp_path_factory.mktemp(model_type)
-        vocabulary = tokenizer.get_vocab_size()
-        shared = {"vocab_size": vocabulary, "max_position_embeddings": 24, "pad_token_id": 0, "initializer_range": 0.5}
-        sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
-        if model_type == "distilbert":
-            sizes = {"dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 16}
-        config = AutoConfig.for_model(model_type, **shared, **sizes, **settings)
-        AutoModel.from_config(config).save_pretrained(folder)
-        wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
-        wrapped.save_pretrained(folder)
+        save_tiny(folder, model_type, **settings)
         return str(folder)
 
     return make

@@ -45,7 +45,9 @@ def make_graph(width: int = 6) -> TaskGraph:
     )
 
 
-def make_trainer(*, corpora: Sequence[Corpus] | None = None, **settings: Any) -> Trainer:
+def make_trainer(
+    *, graph: TaskGraph | None = None, corpora: Sequence[Corpus] | None = None, **settings: Any
+) -> Trainer:
     """A trainer of a new model; two corpora, of which each has gold for one task."""
     both = [
         Corpus(train=make_docs(10, sentences=False), dev=make_docs(4, seed=1, sentences=False), name="tagged"),
@@ -58,7 +60,8 @@ def make_trainer(*, corpora: Sequence[Corpus] | None = None, **settings: Any) ->
         "cpu": True,
         "console": Console(quiet=True),
     }
-    return Trainer(CascadeModel(make_graph()), corpora=both if corpora is None else corpora, **{**defaults, **settings})
+    model = CascadeModel(make_graph() if graph is None else graph)
+    return Trainer(model, corpora=both if corpora is None else corpora, **{**defaults, **settings})
 
 
 @pytest.fixture(scope="session")

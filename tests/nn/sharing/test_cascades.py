@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from confection import Config
-from rich.console import Console
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
@@ -22,7 +21,6 @@ from cascade.nn.encoders import State, Transformer
 from cascade.nn.encoders.transformer import TransformerEncoder
 from cascade.nn.sharing import Bottleneck, ConditionalNorm, Conditioning, HyperNetwork, LowRank, SelectiveDropout
 from cascade.tasks import Entailment, Tagging, TextClassification
-from cascade.training import Batches, Corpus, Trainer, optimizers, schedules
 from cascade.training.transformers import save_transformer
 from tests.toys import pair_of
 
@@ -104,25 +102,6 @@ def losses_of(model: CascadeModel, *tasks: str) -> torch.Tensor:
     return torch.stack(list(model.losses(batch, tasks).values())).sum()
 
 
-class Killed(Exception):
-    """What a signal does to a process."""
-
-
-def trainer_of(folder: str, scheme: Conditioning) -> Trainer:
-    """Four updates in two epochs, with dropout."""
-    model = CascadeModel(graph_of(folder, scheme, hidden_dropout=0.2, fixed_body=not scheme.train_body))
-    return Trainer(
-        model,
-        corpora=[Corpus(train=DOCS, dev=DOCS)],
-        schedule=schedules.Joint(batches=Batches(docs=2)),
-        optimizer=optimizers.Adam(rate=1e-2),
-        epochs=2,
-        checkpoint_every=1,
-        cpu=True,
-        console=Console(quiet=True),
-    )
-
-
 # One pass for each view and condition.
 
 
@@ -193,32 +172,6 @@ def test_gradient_reaches_the_adapters_of_the_task_and_of_those_upstream(tiny_be
         losses_of(model, task).backward()  # type: ignore[no-untyped-call]
         names = [name for name, p in model.encoder.named_parameters() if p.grad is not None]
         assert {name.split(".")[2] for name in names} == expected
-
-
-@schemes
-def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
-    scheme: Conditioning, tiny_bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
-    whole = trainer_of(tiny_bert, scheme)
-    whole.fit(tmp_path / "whole")
-    killed = trainer_of(tiny_bert, scheme)
-    losses, calls = killed.model.losses, iter(range(4))
-
-    def mortal(*arguments: Any) -> dict[str, torch.Tensor]:
-        if next(calls) == 3:
-            raise Killed
-        return losses(*arguments)
-
-    monkeypatch.setattr(killed.model, "losses", mortal)
-    with pytest.raises(Killed):
-        killed.fit(tmp_path / "killed")
-    again = trainer_of(tiny_bert, scheme)
-    torch.manual_seed(99)
-    again.fit(tmp_path / "killed", resume=True)
-    expected, found = whole.model.state_dict(), again.model.state_dict()
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 # Saving, and configs.
