@@ -25,7 +25,7 @@ WAYS = ("next", "previous")
 
 @dataclass(kw_only=True)
 class LanguageModeling(Auxiliary):
-    """Finds the next word from what is left of it, and the one before from what is right of it (Rei 2017, section 4).
+    """Finds the next word from what is left of it, and the one before from what is right of it (Rei 2017, section 3).
 
     Both directions of the task's own recurrent layer are read apart, so it has to be one layer deep and to read layer
     0 of an encoder whose layer 0 knows nothing of other words. Tasks downstream read the same states by a `Hidden`

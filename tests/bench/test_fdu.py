@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc
 
 from cascade import docs as documents
@@ -46,6 +47,15 @@ def test_a_run_is_not_repeated(reviews: dict[str, list[Doc]], tmp_path: Path, mo
         list(column.cells) for column in fdu.table({"hard": [{"a": 0.5, "b": 1.0}, {"a": 0.7, "b": 1.0}]}, "").columns
     ]
     assert columns == [["a", "b", "mean"], ["60.0", "100.0", "80.0"]]
+
+
+def test_vectors_know_what_words_mean() -> None:
+    words = ["excellent", "superb", "terrible", "awful", "lamp"]
+    vectors = fdu.word_vectors(words, 8)
+    assert vectors.shape == (5, 8) and vectors.norm(dim=1).mean().item() == pytest.approx(1)
+    alike = torch.nn.functional.normalize(vectors, dim=1)
+    nearest = (alike @ alike.T - 2 * torch.eye(5)).argmax(dim=1).tolist()
+    assert nearest[:4] == [1, 0, 3, 2]
 
 
 def test_long_reviews_are_cut(reviews: dict[str, list[Doc]]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
-from cascade.nn.encoders.words import CharacterBag, Vocabulary, spread, word_features
+from cascade.nn.encoders.words import CharacterBag, Vocabulary, spread, stable_hash, word_features
 from cascade.nn.rows import Rows
 
 
@@ -66,6 +66,22 @@ class WordEmbedding(nn.Module):
         if self.training:
             rows = rows.masked_fill(self.vocabulary.dropped(rows), 0)
         return torch.cat([self.words(rows), functional.embedding(types, self.characters(features))], dim=1)
+
+    @torch.no_grad()
+    def set_vectors(self, words: Sequence[str], vectors: Tensor) -> int:
+        """Let words begin with vectors that something else has learned; training goes on from there.
+
+        Args:
+            words: Different words; those that are not in the vocabulary are passed over, so fill it before.
+            vectors: One for each. Random ones have a length of about 1. Shape: [len(words), words].
+
+        Returns:
+            How many words of the vocabulary have been given a vector.
+        """
+        hashes = torch.tensor([stable_hash(word) for word in words], dtype=torch.long)
+        places, known = self.vocabulary.find(hashes)
+        self.words.weight[places[known] + 1] = vectors[known].to(self.words.weight)
+        return int(known.sum())
 
 
 class EmbeddingEncoder(Encoder):

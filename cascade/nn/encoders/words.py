@@ -127,10 +127,14 @@ class Vocabulary(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Rows of the distinct words of a batch: of the form, else of the lower-cased form, else 0. Shape: [words]."""
-        hashes = features["hashes"][:, :2].contiguous()
-        places = torch.searchsorted(self.hashes, hashes).clamp_(max=len(self.hashes) - 1)
-        form, lower = torch.where(self.hashes[places] == hashes, places + 1, 0).unbind(1)
+        places, known = self.find(features["hashes"][:, :2].contiguous())
+        form, lower = torch.where(known, places + 1, 0).unbind(1)
         return torch.where(form > 0, form, lower)
+
+    def find(self, hashes: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers of words by their hashes, and whether they are in the vocabulary. Shapes: those of the hashes."""
+        places = torch.searchsorted(self.hashes, hashes).clamp_(max=len(self.hashes) - 1)
+        return places, self.hashes[places] == hashes
 
     def dropped(self, rows: Tensor) -> Tensor:
         """Draw the tokens whose word is taken for unknown; none outside of training.

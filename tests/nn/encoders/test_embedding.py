@@ -46,6 +46,17 @@ def test_a_word_vector_has_length_one_in_expectation() -> None:
     assert encoder.embedding.words.weight.norm(dim=1).mean().item() == pytest.approx(1, abs=0.02)
 
 
+def test_words_begin_with_given_vectors(encoder: EmbeddingEncoder) -> None:
+    before = encoder.embedding.words.weight.clone()
+    given = torch.arange(12.0).reshape(3, 4)
+    assert encoder.embedding.set_vectors(["c", "x", "a"], given) == 2
+    states = encoder.embed(encoder.features([["a", "b", "c", "x"]]), tokens(4)).read(0)[:, :4]
+    assert torch.equal(states[[0, 2]], given[[2, 0]])
+    assert torch.equal(encoder.embedding.words.weight[0], before[0])
+    assert encoder.embedding.words.weight.requires_grad
+    assert (encoder.embedding.words.weight != before).any(dim=1).sum() == 2
+
+
 def test_there_is_no_layer_above(encoder: EmbeddingEncoder) -> None:
     state = encoder.embed(encoder.features([["a"]]), tokens(1))
     with pytest.raises(IndexError, match="layer 0 alone"):
