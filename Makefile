@@ -38,7 +38,7 @@ demo: $(STAMP)
 		"Which orchestra plays in the concert hall?"
 
 test: $(STAMP)
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 --durations 20
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest -m bench -s

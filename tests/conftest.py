@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,15 @@ settings.load_profile("cascade")
 def seed() -> None:
     """Every test starts from the same torch seed, in whatever order the tests run."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def light() -> Iterator[None]:
+    """Trainings draw no curves and wait for no disk, which would be half of what the shortest of them take."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
+        patched.setattr("os.fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(scope="session")

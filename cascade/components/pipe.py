@@ -249,6 +249,11 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
 
         return self._learn(examples, loss, sgd=sgd, losses=losses)
 
+    def finish_update(self, sgd: Any) -> None:
+        """Take a step with thinc's optimizer; it makes the calibration of tasks stale, which goes."""
+        self.module.uncalibrate(self.module.graph.names())
+        super().finish_update(sgd)
+
     def rehearse(
         self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: Losses | None = None
     ) -> Losses:

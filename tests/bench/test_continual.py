@@ -46,11 +46,10 @@ def data(vocab: Vocab) -> Data:
 
 @pytest.fixture
 def small(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hand-made data, a tiny encoder, no picture, and the one precision that all tests in this process have."""
+    """Hand-made data, a tiny encoder, and the one precision that all tests in this process have."""
     monkeypatch.setattr(continual, "PRECISION", "no")
     monkeypatch.setattr(continual, "read", lambda plan: data)
     monkeypatch.setattr(continual, "make_encoder", lambda *, adapters=False: SMALL)
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
 
 
 def shown(table: Table) -> list[list[str]]:

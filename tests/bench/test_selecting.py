@@ -39,9 +39,8 @@ def corpora(vocab: Vocab) -> dict[str, Corpus]:
 
 @pytest.fixture
 def small(corpora: dict[str, Corpus], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hand-made data, no picture."""
+    """Hand-made data."""
     monkeypatch.setattr(selecting, "read", lambda plan: (corpora, corpora[MAIN].dev))
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
 
 
 def shown(table: Table) -> list[list[str]]:

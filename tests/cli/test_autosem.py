@@ -14,8 +14,7 @@ SMALL = ["--evaluations", 3, "--length", 2, "--rounds", 2, "--largest", 2, "--ke
 
 
 @pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
+def small(tmp_path: Path) -> Path:
     return small_config(tmp_path)
 
 

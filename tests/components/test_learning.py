@@ -152,6 +152,16 @@ def test_rehearsal_knows_no_calibration(nlp: Language, pipe: CascadePipe, docs: 
     assert torch.equal(rehearsal_loss(module, tutor, docs, ["tag"]), plain)
 
 
+def test_a_calibrated_pipe_that_learns_on_is_calibrated_no_more(
+    nlp: Language, pipe: CascadePipe, examples: list[Example]
+) -> None:
+    pipe.module.calibration["tag"] = Recalibration(temperature=5.0)
+    nlp.update(examples, sgd=False)
+    assert pipe.module.calibration
+    nlp.update(examples, sgd=Adam(0.001))
+    assert not pipe.module.calibration
+
+
 def test_initialization_reads_labels_from_data_or_takes_them(fresh: Language, examples: list[Example]) -> None:
     pipe: Any = fresh.get_pipe("cascade")
     fresh.initialize(lambda: examples)

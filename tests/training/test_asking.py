@@ -38,7 +38,6 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
     scores = trainer().fit(tmp_path / "whole" / "run")
     assert scores.keys() >= {"retrieve_mrr", "read_f1", "rerank_f1"}
     with monkeypatch.context() as patched:

@@ -17,12 +17,6 @@ MakeDocs = Callable[..., list[Doc]]
 THOMPSON = sampling.Thompson(main="sents")
 
 
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than such small trainings."""
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
-
-
 def find(trainer: Make, folder: Path, *, keep: float = 0.0) -> tuple[Mixture, list[dict[str, int]]]:
     """A small search, and the ratios that it trained with."""
     asked: list[dict[str, int]] = []

@@ -47,7 +47,6 @@ def parts(value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_it_trains_and_a_resumed_run_ends_alike(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
     make_trainer(**settings(name, tmp_path)).fit(tmp_path / "a" / "run")
     with monkeypatch.context() as patched:
         kill(patched, after=5)

@@ -20,12 +20,6 @@ from cascade.training.schedules import Step
 Make = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than such small trainings."""
-    monkeypatch.setattr("cascade.training.run.draw_curves", lambda rows, path: True)
-
-
 def make(docs: Make, *, top: int = 2, depth: int = 2) -> CascadeModel:
     """Two tasks over layers 0 to `depth`, of which they read 1 and `top`."""
     embedding = Embedding(words=4, characters=4, vocabulary=20, buckets=40)
