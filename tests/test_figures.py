@@ -19,7 +19,7 @@ from cascade.data import downloads
 from cascade.registry import from_config
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "pipelines").glob("*/README.md"))]
+PAGES = [ROOT / "README.md", ROOT / "tests/bench/README.md", *sorted((ROOT / "pipelines").glob("*/README.md"))]
 CONFIGS = sorted((ROOT / "pipelines").glob("*/*.cfg"))
 
 SPLIT = re.compile(r"\b(train|dev|test|trial)\b", re.IGNORECASE)

@@ -16,10 +16,13 @@ from sklearn.gaussian_process.kernels import Matern
 Ratio = tuple[int, ...]
 """Batches in a turn, one number a task; the first is the main task's."""
 
-BLIND = 3
+BLIND = 5
 """Ratios that are tried before the process is asked: all tasks alike, then random ones."""
-NOISE = 0.01
-"""Variance of a score when training is repeated, in units of the variance of all scores that have been seen."""
+NOISE = 0.1
+"""Variance of a score when training is repeated, in units of the variance of all scores that have been seen.
+
+Where repeated trainings differ by a point, a process that takes scores for exact goes on trying the neighbours of a ratio
+that was lucky early."""
 
 
 def ratios(tasks: int, *, largest: int = 5) -> list[Ratio]:
