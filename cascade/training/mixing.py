@@ -21,8 +21,8 @@ BLIND = 5
 NOISE = 0.1
 """Variance of a score when training is repeated, in units of the variance of all scores that have been seen.
 
-Where repeated trainings differ by a point, a process that takes scores for exact goes on trying the neighbours of a ratio
-that was lucky early."""
+Where repeated trainings differ by a point, a process that takes scores for exact goes on trying the neighbours of a
+ratio that was lucky early."""
 
 
 def ratios(tasks: int, *, largest: int = 5) -> list[Ratio]:

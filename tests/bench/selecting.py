@@ -77,9 +77,9 @@ class Plan:
         rounds: Ratios that stage 2 tries.
     """
 
-    share: float = 0.05
+    share: float = 0.01
     others: float = 0.15
-    steps: int = 1000
+    steps: int = 600
     draws: int = 80
     length: int = 20
     decay: float = 0.05
