@@ -53,7 +53,7 @@ TAUGHT = {"entities": WNUT, "gum": GUM}
 NEW = {"entities": (f"{WNUT} {ENTITIES}",), "gum": (f"{GUM} {POS}", f"{GUM} {PARSE}")}
 METHODS = {
     "entities": ("plain", "successive=0.1", "ewc=1000", "replay=0.1", "adapters", "frozen"),
-    "gum": ("plain", "successive=0.1", "ewc=1000", "replay=0.1"),
+    "gum": ("plain", "successive=0.1", "ewc=1000", "ewc=10000", "replay=0.1", "replay=0.3"),
 }
 """By setting, with the strength of a penalty or the share of the old data that is gone over again. Where only the data
 are new, no task is that could have an adapter of its own, and nothing is left to train of a frozen model."""
