@@ -62,7 +62,7 @@ def autosem(
         mixing: Makes a trainer of stage 2, of a new model, whose schedule is `Mixed` with the ratio that it is given.
         output_dir: Where the runs go: `selection`, and one in `mixing` for every ratio.
         keep: Auxiliary tasks are kept whose utility is above this.
-        rounds: Ratios that are tried at most.
+        rounds: Ratios that are tried at most; the first five are not chosen by what others have scored.
         largest: The largest number in a ratio.
         seed: What the first ratios are drawn from.
 

@@ -21,8 +21,8 @@ BLIND = 5
 NOISE = 0.1
 """Variance of a score when training is repeated, in units of the variance of all scores that have been seen.
 
-Where repeated trainings differ by a point, a process that takes scores for exact goes on trying the neighbours of a
-ratio that was lucky early."""
+A process that takes scores for exact goes on trying the neighbours of a ratio that was lucky early.
+"""
 
 
 def ratios(tasks: int, *, largest: int = 5) -> list[Ratio]:
@@ -40,7 +40,8 @@ def propose(tried: Mapping[Ratio, float], candidates: Sequence[Ratio], rng: np.r
     """The ratio to try next: the one whose expected improvement over the best is largest.
 
     Improvement is expected by a Gaussian process with a Matern 5/2 kernel over the tasks' shares in the batches:
-    EI = (m - best) Phi(z) + s phi(z) with z = (m - best) / s, for a candidate of mean m and standard deviation s.
+    EI = (m - best) Phi(z) + s phi(z) with z = (m - best) / s, for a candidate of mean m and standard deviation s. The best
+    is the largest mean of a ratio that has been tried, since the largest score may have been luck.
 
     Args:
         tried: Scores of ratios so far; higher is better.
@@ -100,7 +101,7 @@ def _improvements(tried: Mapping[Ratio, float], candidates: Sequence[Ratio]) -> 
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(_shares(list(tried)), scores)
     mean, deviation = process.predict(_shares(candidates), return_std=True)
-    over = mean - scores.max()
+    over = mean - process.predict(_shares(list(tried))).max()
     z = over / deviation
     improvements: np.ndarray = over * norm.cdf(z) + deviation * norm.pdf(z)
     return improvements
