@@ -29,7 +29,7 @@ COMMAND = re.compile(
 SCORE = re.compile(r"^\W*\d+\.\d+\W*(\([^)]*\))?\W*$")
 SPEED = re.compile(r"words/s|words per second|words_per_second|speed", re.IGNORECASE)
 PROSE_SCORE = re.compile(r"(?<![\d.])\d{2}\.\d{1,2}(?![\d.]*\d| ?(MB|GB|M|million|ms|s|seconds|minutes|hours|GHz)\b)")
-UNFINISHED = re.compile(r"TODO|^RESULTS$", re.MULTILINE)
+UNFINISHED = re.compile(r"TODO|^[A-Z]{3,}$", re.MULTILINE)
 
 # -- pages
 

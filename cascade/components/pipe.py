@@ -250,8 +250,10 @@ class CascadePipe(TrainablePipe):  # type: ignore[misc]
         return self._learn(examples, loss, sgd=sgd, losses=losses)
 
     def finish_update(self, sgd: Any) -> None:
-        """Take a step with thinc's optimizer; it makes the calibration of tasks stale, which goes."""
-        self.module.uncalibrate(self.module.graph.names())
+        """Take a step with thinc's optimizer; a step makes the calibration of tasks stale, which goes."""
+        module = self.shim.module
+        if module is not None and any(parameter.grad is not None for parameter in module.parameters()):
+            module.uncalibrate(module.graph.names())
         super().finish_update(sgd)
 
     def rehearse(

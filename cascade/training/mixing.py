@@ -40,8 +40,8 @@ def propose(tried: Mapping[Ratio, float], candidates: Sequence[Ratio], rng: np.r
     """The ratio to try next: the one whose expected improvement over the best is largest.
 
     Improvement is expected by a Gaussian process with a Matern 5/2 kernel over the tasks' shares in the batches:
-    EI = (m - best) Phi(z) + s phi(z) with z = (m - best) / s, for a candidate of mean m and standard deviation s. The best
-    is the largest mean of a ratio that has been tried, since the largest score may have been luck.
+    EI = (m - best) Phi(z) + s phi(z) with z = (m - best) / s, for a candidate of mean m and standard deviation s. The
+    best is the largest mean of a ratio that has been tried, since the largest score may have been luck.
 
     Args:
         tried: Scores of ratios so far; higher is better.

@@ -3,8 +3,8 @@
     python -m tests.bench.fdu OUT --encoder recurrent
     python -m tests.bench.fdu OUT --encoder minilm --method single --method hard --share 0.25 --epochs 2
 
-The recurrent encoder begins with word vectors made by MiniLM, which reads each word by itself. It is the place that
-GloVe has in the paper.
+The recurrent encoder begins with word vectors made by MiniLM, which reads each word by itself. They take the place of
+GloVe in the paper.
 
 Every training writes its accuracies to a folder of its own below OUT and is not repeated where these are there. Dev
 (the last 200 reviews of each training file) chooses the epoch; the figures are of test.
@@ -220,7 +220,8 @@ def main(given: Sequence[str] | None = None) -> None:
     options = arguments(given)
     domains, words = options.domain or DOMAINS, options.words
     settings = ("share", "test_share", "words", "epochs")
-    require_same(options.out / f"{options.encoder}.json", {name: getattr(options, name) for name in settings})
+    plan = {name: getattr(options, name) for name in settings}
+    require_same(options.out / f"{options.encoder}.json", {"domains": list(domains), **plan})
     corpora = {domain: Corpus(name=domain, **dict(_parts(domain, options.share, words))) for domain in domains}
     test = {domain: read(domain, "all", share=options.test_share, words=words) for domain in domains}
     found: dict[str, list[Accuracies]] = {}

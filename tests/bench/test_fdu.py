@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from spacy.tokens import Doc
 from cascade import docs as documents
 from cascade.data.fdu_mtl import labels
 from cascade.model import CascadeModel
+from cascade.nn.encoders.pretrained import MINILM_PACKAGE
 from cascade.training import Corpus
 from tests.bench import fdu
 
 REVIEWS = {"books": ("a dull plot", "a moving story"), "dvd": ("badly cut", "well played")}
+
+minilm = pytest.mark.skipif(find_spec(MINILM_PACKAGE) is None, reason="the extra `minilm` is not installed")
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ def test_graphs_of_the_methods(method: str, domains: list[str], reviews: dict[st
     assert 0 <= fdu.accuracy(model, reviews["books"], "books") <= 1
 
 
+@minilm
 def test_a_run_is_not_repeated(reviews: dict[str, list[Doc]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fdu, "PRECISION", "no")  # a process knows one
     corpora = {domain: Corpus(name=domain, train=docs, dev=docs) for domain, docs in reviews.items()}
     once = fdu.run("adversarial", 0, tmp_path, corpora, reviews, encoder="recurrent", epochs=1)
     monkeypatch.setattr(fdu, "train", None)
@@ -49,6 +55,7 @@ def test_a_run_is_not_repeated(reviews: dict[str, list[Doc]], tmp_path: Path, mo
     assert columns == [["a", "b", "mean"], ["60.0", "100.0", "80.0"]]
 
 
+@minilm
 def test_vectors_know_what_words_mean() -> None:
     words = ["excellent", "superb", "terrible", "awful", "lamp"]
     vectors = fdu.word_vectors(words, 8)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.bench.fresh import ROOT, environment
 from tests.training.conftest import make_trainer
+from tests.training.killing import written
 from tests.training.methods import METHODS, settings
-from tests.training.test_methods import files
 
 pytestmark = pytest.mark.bench
 
@@ -24,7 +24,7 @@ torch.set_num_threads(1)
 from tests.training.conftest import make_trainer
 from tests.training.killing import kill_for_good
 from tests.training.methods import settings
-kill_for_good(5)
+kill_for_good(7)
 make_trainer(**settings(sys.argv[1], Path(sys.argv[2]))).fit(sys.argv[3])
 """
 
@@ -37,4 +37,4 @@ def test_killed_for_good(name: str, tmp_path: Path) -> None:
     assert child.returncode == -signal.SIGKILL, child.stderr
     make_trainer(**settings(name, tmp_path)).fit(run, resume=True)
     make_trainer(**settings(name, tmp_path)).fit(tmp_path / "a" / "run")
-    assert files(run) == files(tmp_path / "a" / "run")
+    assert written(run) == written(tmp_path / "a" / "run")

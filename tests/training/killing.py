@@ -1,10 +1,11 @@
-"""A run that ends in the middle: as if its process had been killed, or by killing it."""
+"""A run that ends in the middle, as if its process had been killed or by killing it, and what it has left."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,12 @@ import pytest
 from cascade.training.updates import Updates
 
 Take = Callable[..., None]
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    """Everything that a run has left."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 class Killed(Exception):

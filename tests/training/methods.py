@@ -17,6 +17,7 @@ from cascade.model import CascadeModel
 from cascade.nn.encoders import Embedding, Sluice, Transformer
 from cascade.nn.encoders import Recurrent as RecurrentEncoder
 from cascade.nn.encoders.base import EncoderSpec
+from cascade.nn.encoders.transformer import LoRA
 from cascade.nn.sharing import Bottleneck, ConditionalNorm, Conditioning, HyperNetwork, LowRank, SelectiveDropout
 from cascade.tasks import Adversary, AutoEncoding, LanguageModeling, MaskedLanguageModeling, Sentences, Tagging
 from cascade.tasks.base import Task
@@ -35,8 +36,6 @@ WORDS = Embedding(words=6, characters=6, vocabulary=20, buckets=40)
 def settings(name: str, folder: Path) -> dict[str, Any]:
     """What a trainer is to be made with to use a method; files that it needs are left in a folder."""
     own = METHODS[name]
-    if name == "aggregator":
-        pytest.importorskip("torchjd")
     return {"epochs": 3, "checkpoint_every": 1, **(own(folder) if callable(own) else own)}
 
 
@@ -51,17 +50,26 @@ def stack(encoder: EncoderSpec, *layers: Any, auxiliary: Task | None = None) -> 
     return graph if auxiliary is None else graph.add(auxiliary)
 
 
+def pretrained(folder: Path, **given: Any) -> Settings:
+    """A pretrained encoder in the place of word vectors."""
+    torch.manual_seed(1)
+    save_tiny(folder / "bert")
+    return {"graph": stack(Transformer(str(folder / "bert"), bf16=False, hidden_dropout=0.1, **given), 1, 2)}
+
+
 def conditioned(conditioning: Conditioning) -> Callable[[Path], Settings]:
-    """Each task has its own way through a pretrained encoder."""
+    """Each task has its own way through it."""
+    return lambda folder: pretrained(folder, conditioning=conditioning, fixed_body=not conditioning.train_body)
 
-    def make(folder: Path) -> Settings:
-        torch.manual_seed(1)
-        save_tiny(folder / "bert")
-        body = {"fixed_body": not conditioning.train_body, "hidden_dropout": 0.1}
-        encoder = Transformer(str(folder / "bert"), bf16=False, conditioning=conditioning, **body)
-        return {"graph": stack(encoder, 1, 2)}
 
-    return make
+def aggregated(_: Path) -> Settings:
+    pytest.importorskip("torchjd")
+    return {"gradients": gradients.Aggregator(name="UPGrad"), "accumulate": 2}
+
+
+def unfrozen(_: Path) -> Settings:
+    encoder = RecurrentEncoder(embedding=WORDS, width=4, depth=2)
+    return {"graph": stack(encoder, 1, 2), "unfreezing": Unfreezing()}
 
 
 def beside(kind: type[Task], **given: Any) -> Callable[[Path], Settings]:
@@ -69,8 +77,8 @@ def beside(kind: type[Task], **given: Any) -> Callable[[Path], Settings]:
     return lambda _: {"graph": stack(encoder, 1, auxiliary=kind("words", **given))}
 
 
-def towers(**settings: Any) -> TaskGraph:
-    return stack(Sluice(towers=TASKS, embedding=WORDS, width=4, depth=2, **settings), *map(Tower, TASKS))
+def towers(**given: Any) -> TaskGraph:
+    return stack(Sluice(towers=TASKS, embedding=WORDS, width=4, depth=2, **given), *map(Tower, TASKS))
 
 
 def shared_private(_: Path) -> Settings:
@@ -79,13 +87,18 @@ def shared_private(_: Path) -> Settings:
     graph.add(Tagging("tags", layer=Recurrent(4)), after={"adversary": [Hidden()]})
     graph.add(Sentences("sents", layer=Recurrent(4)), after={"adversary": [Hidden()]})
     corpora = [
-        Corpus(name=name, train=drawn(name, 8, **own), dev=drawn(name, 4, **own))
+        Corpus(name=name, train=docs_of(name, 8, **own), dev=docs_of(name, 4, **own))
         for name, own in (("tagged", {"sentences": False}), ("split", {"tags": False}))
     ]
     return {"graph": graph, "corpora": corpora, "regularizers": [regularizers.Orthogonality()]}
 
 
-def drawn(domain: str, number: int, **annotated: bool) -> list[Doc]:
+def whole() -> list[Corpus]:
+    """One corpus with gold for both tasks, so that a batch has two losses."""
+    return [Corpus(train=make_docs(10), dev=make_docs(4, seed=1))]
+
+
+def docs_of(domain: str, number: int, **annotated: bool) -> list[Doc]:
     docs = make_docs(number, **annotated)
     for doc in docs:
         documents.set_domain(doc, domain)
@@ -116,11 +129,11 @@ METHODS: Mapping[str, Settings | Callable[[Path], Settings]] = {
     "dynamic average": {"weighting": weighting.DynamicAverage()},
     "gradnorm": {"weighting": weighting.GradNorm()},
     "random weights": {"weighting": weighting.RandomWeights()},
-    "geometric": {"weighting": weighting.Geometric()},
+    "geometric": lambda _: {"weighting": weighting.Geometric(), "corpora": whole()},
     "pcgrad": {"gradients": gradients.PCGrad(), "accumulate": 2},
     "cagrad": {"gradients": gradients.CAGrad(), "accumulate": 2},
     "mgda": {"gradients": gradients.MGDA(), "accumulate": 2},
-    "aggregator": lambda _: {"gradients": gradients.Aggregator(name="UPGrad"), "accumulate": 2},
+    "aggregator": aggregated,
     "uniform": sampled(sampling.Uniform()),
     "proportional": sampled(sampling.Proportional()),
     "temperature": sampled(sampling.Temperature()),
@@ -132,7 +145,7 @@ METHODS: Mapping[str, Settings | Callable[[Path], Settings]] = {
     "mixed": {"schedule": schedules.Mixed(ratio={"tags": 2, "sents": 1}, batches=SMALL)},
     "successive": {"schedule": schedules.Successive(batches=SMALL), "regularizers": [regularizers.Successive()]},
     "curriculum": {"joins": {"sents": 0.4}, "join_warmup": 0.2},
-    "unfreezing": {"unfreezing": Unfreezing()},
+    "unfreezing": unfrozen,
     "anchor": {"regularizers": [regularizers.Anchor()]},
     "elastic": elastic,
     "forgetless": {"regularizers": [regularizers.Forgetless()]},
@@ -144,7 +157,8 @@ METHODS: Mapping[str, Settings | Callable[[Path], Settings]] = {
     "cross-stitch": lambda _: {"graph": towers(subspaces=1)},
     "adversarial": shared_private,
     "adapters": conditioned(Bottleneck(tasks=TASKS, reduction=3)),
-    "lora": conditioned(LowRank(tasks=TASKS, rank=2)),
+    "lora": lambda folder: pretrained(folder, lora=LoRA(rank=2)),
+    "lora by task": conditioned(LowRank(tasks=TASKS, rank=2)),
     "hypernetwork": conditioned(HyperNetwork(tasks=TASKS, reduction=4, size=6, hidden=5)),
     "conditional norm": conditioned(ConditionalNorm(tasks=TASKS, train_body=True)),
     "selective dropout": conditioned(SelectiveDropout(tasks=TASKS, share=0.7, seed=3)),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cascade.training import Batches, Corpus, Trainer, optimizers, regularizers, schedules
 from tests.questions import asked, chain, model_of
-from tests.training.killing import Killed, kill
+from tests.training.killing import Killed, kill, written
 
 
 def trainer() -> Trainer:
@@ -29,11 +29,6 @@ def trainer() -> Trainer:
     )
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
 @pytest.mark.parametrize("after", [1, 3])
 def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
@@ -47,4 +42,4 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
     torch.manual_seed(99)
     np.random.seed(99)
     assert trainer().fit(tmp_path / "killed" / "run", resume=True) == scores
-    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+    assert written(tmp_path / "killed") == written(tmp_path / "whole")

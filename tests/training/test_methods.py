@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,13 @@ from cascade.graph import TaskGraph
 from cascade.tasks import Adversary
 from cascade.tasks.auxiliary import Auxiliary
 from tests.training.conftest import make_trainer
-from tests.training.killing import Killed, kill
-from tests.training.methods import METHODS, settings
+from tests.training.killing import Killed, kill, written
+from tests.training.methods import METHODS, settings, whole
 
 REGISTRIES = (
-    "weightings", "gradients", "samplings", "schedules", "regularizers", "unfreezings", "conditionings",
+    "weightings", "gradients", "samplings", "schedules", "regularizers", "unfreezings", "conditionings", "adapters",
 )  # fmt: skip
 DEFAULTS = {"cascade.Sum.v1", "cascade.Joint.v1"}
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "curves.png"]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def parts(value: Any) -> Iterator[Any]:
@@ -45,16 +42,37 @@ def parts(value: Any) -> Iterator[Any]:
         yield from parts(each)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
+    """The weights that come of no method, with so many batches an update and these corpora."""
+
+    @cache
+    def weights(accumulate: int, own: bool) -> bytes:
+        folder = tmp_path_factory.mktemp("plain") / "run"
+        make_trainer(epochs=3, accumulate=accumulate, corpora=whole() if own else None).fit(folder)
+        return written(folder)["last/model.safetensors"]
+
+    return weights
+
+
 @pytest.mark.parametrize("name", METHODS)
-def test_it_trains_and_a_resumed_run_ends_alike(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_trainer(**settings(name, tmp_path)).fit(tmp_path / "a" / "run")
+def test_it_trains_and_a_resumed_run_ends_alike(
+    name: str, plain: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings(name, tmp_path)
+    make_trainer(**given).fit(tmp_path / "a" / "run")
+    expected = written(tmp_path / "a" / "run")
+    if "graph" not in given and name != "vote":
+        usual = plain(given.get("accumulate", 1), "corpora" in given)
+        assert expected["last/model.safetensors"] != usual, "the method changes nothing"
     with monkeypatch.context() as patched:
-        kill(patched, after=5)
+        kill(patched, after=7)
         with pytest.raises(Killed):
             make_trainer(**settings(name, tmp_path)).fit(tmp_path / "b" / "run")
+    again = make_trainer(**settings(name, tmp_path))
     torch.manual_seed(99)
-    make_trainer(**settings(name, tmp_path)).fit(tmp_path / "b" / "run", resume=True)
-    assert files(tmp_path / "b" / "run") == files(tmp_path / "a" / "run")
+    again.fit(tmp_path / "b" / "run", resume=True)
+    assert written(tmp_path / "b" / "run") == expected
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -68,7 +86,9 @@ def test_a_config_says_the_same(name: str, tmp_path: Path) -> None:
     text = Config({"graph": registry.graph_to_config(graph)}).to_str()
     again = registry.graph_from_config(Config().from_str(text)["graph"])
     assert again.encoder == graph.encoder
-    assert [again.task(name) for name in again.names()] == [graph.task(name) for name in graph.names()]
+    for task in graph.names():
+        assert again.task(task) == graph.task(task)
+        assert again.edges_into(task) == graph.edges_into(task)
 
 
 def test_no_method_is_forgotten(tmp_path: Path) -> None:
@@ -76,7 +96,8 @@ def test_no_method_is_forgotten(tmp_path: Path) -> None:
     for name in METHODS:
         folder = tmp_path / name
         folder.mkdir()
-        tried |= {f"cascade.{type(part).__name__}.v1" for part in parts(settings(name, folder))}
+        with suppress(pytest.skip.Exception):
+            tried |= {f"cascade.{type(part).__name__}.v1" for part in parts(settings(name, folder))}
     wanted = {name for each in REGISTRIES for name in getattr(registry, each).names()}
     wanted |= {f"cascade.{task.__name__}.v1" for task in (Adversary, *Auxiliary.__subclasses__())}
-    assert {name for name in wanted if name.startswith("cascade.")} - tried == DEFAULTS
+    assert {name for name in wanted if name.startswith("cascade.")} - tried - {"cascade.Aggregator.v1"} == DEFAULTS

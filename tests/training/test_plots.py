@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cascade.training import Trainer
 from cascade.training.plots import draw_curves
 
 ROWS = [
@@ -18,6 +21,13 @@ def test_a_picture_is_drawn(tmp_path: Path, rows: list[dict[str, object]]) -> No
     pytest.importorskip("matplotlib")
     assert draw_curves(rows, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_training_can_be_drawn(trainer: Callable[..., Trainer], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    trainer(epochs=2).fit(tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert draw_curves(rows, tmp_path / "curves.png")
 
 
 def test_without_matplotlib_nothing_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

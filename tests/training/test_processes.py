@@ -13,6 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.training.killing import written
+
 CHILD = """
 import json, runpy, sys
 import torch
@@ -65,10 +67,6 @@ def train(folder: Path, count: int, accumulate: int) -> None:
         assert json.loads(out.splitlines()[-1]) == count
 
 
-def files(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes have trained."""
@@ -89,6 +87,6 @@ def test_two_processes_give_the_parameters_of_one_with_the_summed_batch(two: Pat
 
 
 def test_two_processes_whose_run_is_over_leave_it_as_it_is(two: Path) -> None:
-    before = files(two)
+    before = written(two)
     train(two, 2, accumulate=1)
-    assert files(two) == before
+    assert written(two) == before

@@ -23,7 +23,7 @@ from cascade.training import Batches, Corpus, Trainer, Unfreezing, gradients, op
 from cascade.training.curves import Inverse, WarmupLinear
 from cascade.training.sampling import LossDriven, Thompson
 from cascade.training.updates import Updates
-from tests.training.killing import Killed, kill
+from tests.training.killing import Killed, kill, written
 
 Make = Callable[..., Trainer]
 MakeDocs = Callable[..., list[Doc]]
@@ -61,12 +61,6 @@ def settings(base: dict[str, Any]) -> dict[str, Any]:
     return {"epochs": 4, "checkpoint_every": 2, **base, "regularizers": own}
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """Everything that a run has written."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Where curves would have been drawn."""
@@ -84,7 +78,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Settings, and what a run with them writes and returns when nothing interrupts it."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     scores = trainer(**settings(request.param)).fit(folder)
-    return request.param, files(folder), scores
+    return request.param, written(folder), scores
 
 
 @pytest.mark.parametrize("after", [1, 3, 8])
@@ -98,12 +92,12 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
         kill(patched, after)
         with pytest.raises(Killed):
             trainer(**settings(base)).fit(folder)
-    assert files(folder) != expected
+    assert written(folder) != expected
     # The process that goes on has drawn other random numbers before.
     torch.manual_seed(99)
     np.random.seed(99)
     assert trainer(**settings(base)).fit(folder, resume=True) == scores
-    assert files(folder) == expected
+    assert written(folder) == expected
 
 
 CHILD = """
@@ -122,15 +116,15 @@ def test_a_process_that_is_killed_for_good(trainer: Make, tmp_path: Path) -> Non
     assert child.returncode == -9
     trainer(epochs=2, checkpoint_every=2).fit(tmp_path / "b" / "run", resume=True)
     trainer(epochs=2, checkpoint_every=2).fit(tmp_path / "a" / "run")
-    assert files(tmp_path / "b" / "run") == files(tmp_path / "a" / "run")
+    assert written(tmp_path / "b" / "run") == written(tmp_path / "a" / "run")
 
 
 def test_a_run_that_is_over_stays_over(trainer: Make, tmp_path: Path) -> None:
     scores = trainer().fit(tmp_path)
-    before = files(tmp_path)
+    before = written(tmp_path)
     again = trainer()
     assert again.fit(tmp_path, resume=True) == scores
-    assert files(tmp_path) == before
+    assert written(tmp_path) == before
 
 
 def test_resuming_in_an_empty_folder_starts(trainer: Make, tmp_path: Path) -> None:
@@ -140,12 +134,12 @@ def test_resuming_in_an_empty_folder_starts(trainer: Make, tmp_path: Path) -> No
 
 def test_a_run_is_not_overwritten(trainer: Make, tmp_path: Path) -> None:
     trainer(epochs=1).fit(tmp_path)
-    before = files(tmp_path)
+    before = written(tmp_path)
     with pytest.raises(TrainingError, match="holds a run already"):
         trainer(epochs=1).fit(tmp_path)
     with pytest.raises(TrainingError, match=r"epochs: was 1, is 2"):
         trainer(epochs=2).fit(tmp_path, resume=True)
-    assert files(tmp_path) == before
+    assert written(tmp_path) == before
 
 
 def test_it_learns_from_partial_annotation_empty_docs_and_all(trainer: Make, docs: MakeDocs, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cascade.errors import ModelError
 from cascade.nn.encoders.base import Encoder, Features, State, narrowed
 from cascade.nn.encoders.words import CharacterBag, Vocabulary, spread, stable_hash, word_features
 from cascade.nn.rows import Rows
@@ -77,10 +78,17 @@ class WordEmbedding(nn.Module):
 
         Returns:
             How many words of the vocabulary have been given a vector.
+
+        Raises:
+            ModelError: There are more or fewer vectors than words, or they have another width.
         """
-        hashes = torch.tensor([stable_hash(word) for word in words], dtype=torch.long)
+        expected = (len(words), self.words.embedding_dim)
+        if vectors.shape != expected:
+            raise ModelError(f"set_vectors: expected vectors of the shape {expected}, got {tuple(vectors.shape)}")
+        weight = self.words.weight
+        hashes = torch.tensor([stable_hash(word) for word in words], dtype=torch.long, device=weight.device)
         places, known = self.vocabulary.find(hashes)
-        self.words.weight[places[known] + 1] = vectors[known].to(self.words.weight)
+        weight[places[known] + 1] = vectors.to(weight)[known]
         return int(known.sum())
 
 

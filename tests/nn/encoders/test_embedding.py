@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cascade.errors import ModelError
 from cascade.nn.encoders import Embedding
 from cascade.nn.encoders.embedding import EmbeddingEncoder
 from cascade.nn.encoders.words import word_features
@@ -55,6 +56,12 @@ def test_words_begin_with_given_vectors(encoder: EmbeddingEncoder) -> None:
     assert torch.equal(encoder.embedding.words.weight[0], before[0])
     assert encoder.embedding.words.weight.requires_grad
     assert (encoder.embedding.words.weight != before).any(dim=1).sum() == 2
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2,), (3, 4), (2, 5)])
+def test_vectors_of_another_shape(encoder: EmbeddingEncoder, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=r"expected vectors of the shape \(2, 4\), got"):
+        encoder.embedding.set_vectors(["a", "b"], torch.zeros(shape))
 
 
 def test_there_is_no_layer_above(encoder: EmbeddingEncoder) -> None:
