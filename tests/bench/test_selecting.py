@@ -136,6 +136,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     selecting.main(given)
     report = json.loads((tmp_path / "report.json").read_text())
     assert list(report["scores"]) == ["single", "uniform"] and report["plan"]["steps"] == 6
-    assert "5% of train of CoNLL-2000" in capsys.readouterr().out
+    assert "1% of train of CoNLL-2000" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="holds results of"):
         selecting.main([*given, "--draws", "7"])
