@@ -105,13 +105,15 @@ def word_vectors(words: Sequence[str], width: int) -> Tensor:
     Returns:
         Shape: [words, width].
     """
-    encoder, made = Transformer("minilm").build().eval(), []
+    spec = Transformer("minilm")
+    encoder, made = spec.build().eval(), []
     for begin in range(0, len(words), 500):
         texts = [[word] for word in words[begin : begin + 500]]
         rows = Rows(parent=torch.arange(len(texts)), alive=torch.ones(len(texts), dtype=torch.bool), size=len(texts))
         state = encoder.embed(encoder.features(texts), rows)
-        made.append(encoder.advance(state, len(encoder.widths) - 1).read(len(encoder.widths) - 1))
-    states = torch.cat(made) - torch.cat(made).mean(0)
+        made.append(encoder.advance(state, spec.depth).read(spec.depth))
+    states = torch.cat(made)
+    states = states - states.mean(0)
     vectors = states @ torch.pca_lowrank(states, q=min(width, len(words)), center=False)[2]
     vectors = functional.pad(vectors, (0, width - vectors.shape[1]))
     return vectors / vectors.norm(dim=1).mean()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cascade.training import Trainer
+from cascade.training.folder import RunFolder
 from cascade.training.plots import draw_curves
 
 ROWS = [
@@ -26,8 +26,7 @@ def test_a_picture_is_drawn(tmp_path: Path, rows: list[dict[str, object]]) -> No
 def test_a_training_can_be_drawn(trainer: Callable[..., Trainer], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     trainer(epochs=2).fit(tmp_path / "run")
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert draw_curves(rows, tmp_path / "curves.png")
+    assert draw_curves(RunFolder(tmp_path / "run").metrics.rows(), tmp_path / "curves.png")
 
 
 def test_without_matplotlib_nothing_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
